@@ -1,0 +1,81 @@
+-- Takes contacts as HubSpot has them. A contact we do not have comes with its balances, which
+-- from then on are ours; of one we have, only who it is follows HubSpot.
+create or replace function hubspot_sync.apply_contacts(p_contacts jsonb)
+  returns table (applied integer, refused integer)
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := hubspot_sync.clock();
+  v_record jsonb;
+  v_properties jsonb;
+  v_id uuid;
+  v_reason text;
+begin
+  applied := 0;
+  refused := 0;
+  for v_record in
+    select c.value from jsonb_array_elements(p_contacts) c order by c.value ->> 'id'
+  loop
+    v_properties := v_record -> 'properties';
+    v_reason := case
+      when coalesce(v_properties ->> 'student_id', '') = '' then '22023: no student_id'
+      when coalesce(v_properties ->> 'email', '') = '' then '22023: no email'
+    end;
+    if v_reason is null then
+      begin
+        insert into hubspot_sync.hubspot_contact_credits as c
+          (hubspot_id, student_id, email, firstname, lastname, sj_credits, cs_credits,
+           sjmini_credits, mock_discussion_token, shared_mock_credits, created_at, updated_at,
+           hubspot_last_sync_at)
+        values
+          (v_record ->> 'id', v_properties ->> 'student_id', v_properties ->> 'email',
+           nullif(v_properties ->> 'firstname', ''), nullif(v_properties ->> 'lastname', ''),
+           coalesce(nullif(v_properties ->> 'sj_credits', '')::numeric::integer, 0),
+           coalesce(nullif(v_properties ->> 'cs_credits', '')::numeric::integer, 0),
+           coalesce(nullif(v_properties ->> 'sjmini_credits', '')::numeric::integer, 0),
+           coalesce(nullif(v_properties ->> 'mock_discussion_token', '')::numeric::integer, 0),
+           coalesce(nullif(v_properties ->> 'shared_mock_credits', '')::numeric::integer, 0),
+           coalesce((v_record ->> 'createdAt')::timestamptz, v_now), v_now, v_now)
+        on conflict (hubspot_id) do update
+           set student_id = excluded.student_id,
+               -- HubSpot lowers emails; the spelling we have stays while it means the same.
+               email = case when lower(c.email) = lower(excluded.email)
+                 then c.email else excluded.email end,
+               firstname = excluded.firstname,
+               lastname = excluded.lastname,
+               hubspot_last_sync_at = v_now
+        returning c.id into v_id;
+        delete from hubspot_sync.sync_queue q
+         where q.record = v_id
+           and not q.synced
+           and q.created_at = v_now
+           and v_properties @> q.new_data;
+        applied := applied + 1;
+      exception
+        when unique_violation then
+          v_reason := '23505: another contact has this student_id and email';
+        when check_violation then
+          v_reason := 'MBCRD: a balance is negative';
+        when invalid_text_representation or numeric_value_out_of_range then
+          v_reason := '22023: ' || sqlerrm;
+      end;
+    end if;
+    if v_reason is not null then
+      refused := refused + 1;
+      perform hubspot_sync.note_inbound_error(
+        'hubspot_contact_credits', v_record ->> 'id', v_reason);
+    end if;
+  end loop;
+  return next;
+end;
+$$;
+
+comment on function hubspot_sync.apply_contacts(jsonb) is
+  'Inserts or updates contacts from HubSpot''s records ({id, properties, createdAt}, as an '
+  'array). A record without student id or email, or with an unreadable balance, is refused '
+  'alone and noted in sync_errors.';
+revoke execute on function hubspot_sync.apply_contacts(jsonb) from public;
+grant execute on function hubspot_sync.apply_contacts(jsonb) to service_role;

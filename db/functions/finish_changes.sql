@@ -1,0 +1,134 @@
+-- Closes what a worker has sent, and writes back what HubSpot answered.
+--
+-- Exactly the rows stamped with the claim's epoch are closed. Where none is left, the lease had
+-- passed to another worker: our request may have overwritten its newer values, so the record
+-- is sent once more. Where an earlier request of the record was never answered, HubSpot may
+-- still apply it: the record is sent again after the longest time that can take.
+create or replace function hubspot_sync.finish_changes(p_table text, p_results jsonb)
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := hubspot_sync.clock();
+  v_longest interval := hubspot_sync.setting('longest_request')::interval;
+  v_finished jsonb;
+  v_taken jsonb;
+begin
+  with results as (
+    select r.record, r.epoch, r.hubspot_id, r.keys
+      from jsonb_to_recordset(p_results)
+        as r (record uuid, epoch bigint, hubspot_id text, keys jsonb)
+  ), closed as (
+    update hubspot_sync.sync_queue q
+       set synced = true, synced_at = v_now, epoch = null, last_error = null
+      from results r
+     where q.table_name = p_table
+       and q.record = r.record
+       and q.epoch = r.epoch
+       and not q.synced
+       and q.dead_at is null
+    returning q.record, q.unanswered
+  ), answered as (
+    select c.record, bool_or(c.unanswered) as unanswered from closed c group by c.record
+  )
+  select jsonb_agg(jsonb_build_object(
+           'record', r.record, 'hubspot_id', r.hubspot_id, 'keys', r.keys,
+           'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false)))
+    into v_finished
+    from results r
+    left join answered a on a.record = r.record;
+
+  insert into hubspot_sync.sync_queue
+    (table_name, record, operation, new_data, next_attempt_at, created_at)
+  select p_table, f.record, 'resend',
+         (select jsonb_object_agg(k.key, null) from jsonb_array_elements_text(f.keys) k (key)),
+         case when f.closed then v_now + v_longest else v_now end, v_now
+    from jsonb_to_recordset(v_finished)
+      as f (record uuid, keys jsonb, closed boolean, unanswered boolean)
+   where f.unanswered or not f.closed;
+
+  update hubspot_sync.sync_errors e
+     set resolved_at = v_now
+    from jsonb_to_recordset(v_finished) as f (record uuid, closed boolean)
+   where e.direction = 'supabase_to_hubspot'
+     and e.entity = p_table
+     and e.record = f.record
+     and e.resolved_at is null
+     and f.closed;
+
+  -- Two records here for one there: a merge, or a duplicate. A person must look.
+  with answers as (
+    select f.record, f.hubspot_id
+      from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
+     where f.hubspot_id is not null
+  )
+  select jsonb_agg(t.record)
+    into v_taken
+    from (select a.record from answers a
+            join hubspot_sync.hubspot_bookings b on b.hubspot_id = a.hubspot_id
+           where p_table = 'hubspot_bookings' and b.id <> a.record
+          union all
+          select a.record from answers a
+            join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = a.hubspot_id
+           where p_table = 'hubspot_contact_credits' and c.id <> a.record) t;
+  insert into hubspot_sync.sync_errors (direction, entity, record, hubspot_id, error_message)
+  select 'supabase_to_hubspot', p_table, f.record, f.hubspot_id,
+         'HubSpot answered an id that another record here already has'
+    from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
+   where v_taken ? f.record::text
+  on conflict do nothing;
+
+  if p_table = 'hubspot_bookings' then
+    update hubspot_sync.hubspot_bookings b
+       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
+      from (select f.record, f.hubspot_id
+              from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
+              join hubspot_sync.hubspot_bookings l on l.id = f.record
+             where f.hubspot_id is not null and not coalesce(v_taken ? f.record::text, false)
+             order by l.id
+               for no key update of l) f
+     where b.id = f.record;
+    -- HubSpot's figure of bookings follows from the seats of the exams just touched.
+    update hubspot_sync.hubspot_mock_exams e
+       set total_bookings = s.taken, updated_at = v_now
+      from (select l.id
+              from hubspot_sync.hubspot_mock_exams l
+             where l.id in (select b.exam
+                              from jsonb_to_recordset(v_finished) as f (record uuid)
+                              join hubspot_sync.hubspot_bookings b on b.id = f.record)
+             order by l.id
+               for no key update) l
+      join hubspot_sync.exam_seats s on s.exam = l.id
+     where e.id = l.id
+       and e.total_bookings is distinct from s.taken;
+  elsif p_table = 'hubspot_contact_credits' then
+    update hubspot_sync.hubspot_contact_credits c
+       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
+      from (select f.record, f.hubspot_id
+              from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
+              join hubspot_sync.hubspot_contact_credits l on l.id = f.record
+             where f.hubspot_id is not null and not coalesce(v_taken ? f.record::text, false)
+             order by l.id
+               for no key update of l) f
+     where c.id = f.record;
+  elsif p_table = 'hubspot_mock_exams' then
+    update hubspot_sync.hubspot_mock_exams e
+       set hubspot_last_sync_at = v_now
+      from jsonb_to_recordset(v_finished) as f (record uuid)
+     where e.id = f.record;
+  end if;
+
+  return (select count(*) from jsonb_to_recordset(v_finished) as f (closed boolean)
+           where f.closed);
+end;
+$$;
+
+comment on function hubspot_sync.finish_changes(text, jsonb) is
+  'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, keys}: what '
+  'claim_changes gave, HubSpot''s id (null leaves it), the names of what was sent. Answers how '
+  'many were still leased under that epoch; the others are queued to be sent once more.';
+revoke execute on function hubspot_sync.finish_changes(text, jsonb) from public;
+grant execute on function hubspot_sync.finish_changes(text, jsonb) to service_role;

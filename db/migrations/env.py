@@ -1,0 +1,69 @@
+"""Alembic's entry: connects to DATABASE_URL, or prints the SQL with --sql.
+
+The version table lives in hubspot_sync, a schema no API exposes. So that schema is made before
+the first migration and stays, with an empty version table, after the last downgrade.
+"""
+
+import os
+import sys
+
+import sqlalchemy
+from alembic import context
+
+CREATE_SCHEMA = "create schema if not exists hubspot_sync"
+
+
+def database_url() -> str:
+    """DATABASE_URL (or -x url=…) as SQLAlchemy spells it; without either, one line and exit 2."""
+    url = context.get_x_argument(as_dictionary=True).get("url") or os.environ.get("DATABASE_URL")
+    if not url:
+        sys.exit("DATABASE_URL is not set: export DATABASE_URL=postgresql://user@host/database")
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgres", "postgresql", "postgresql+psycopg") or not rest:
+        sys.exit(f"DATABASE_URL must begin with postgresql://, not {scheme}://")
+    return f"postgresql+psycopg://{rest}"
+
+
+def run_offline() -> None:
+    context.configure(
+        dialect_name="postgresql",
+        version_table_schema="hubspot_sync",
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.get_context().impl.static_output(f"{CREATE_SCHEMA};")
+        context.run_migrations()
+
+
+def run_online() -> None:
+    # NullPool and no prepared statements: works behind a transaction pooler, too.
+    engine = sqlalchemy.create_engine(
+        database_url(),
+        poolclass=sqlalchemy.NullPool,
+        connect_args={"prepare_threshold": None},
+    )
+    try:
+        connection = engine.connect()
+    except sqlalchemy.exc.OperationalError as error:
+        reason = " ".join(str(error.orig).split())
+        sys.exit(f"cannot reach the database of DATABASE_URL: {reason}")
+    with connection:
+        # What a migration finds or removes it says in notices: show them.
+        connection.connection.driver_connection.add_notice_handler(
+            lambda notice: print(f"{notice.severity}: {notice.message_primary}", file=sys.stderr)
+        )
+        connection.exec_driver_sql(f"set client_min_messages = notice; {CREATE_SCHEMA}")
+        connection.commit()
+        context.configure(
+            connection=connection,
+            version_table_schema="hubspot_sync",
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_offline()
+else:
+    run_online()

@@ -1,0 +1,22 @@
+-- Rows that were here before the triggers get what the triggers give every later one.
+update hubspot_sync.hubspot_mock_exams e
+   set starts_at = hubspot_sync.exam_starts_at(e.exam_date, e.start_time);
+
+insert into hubspot_sync.exam_seats (exam, capacity, is_open, taken)
+select e.id, coalesce(e.capacity, 0), hubspot_sync.exam_is_active(e.is_active),
+       (select count(*) from hubspot_sync.hubspot_bookings b
+         where b.exam = e.id and b.is_active in ('Active', 'Completed'))
+  from hubspot_sync.hubspot_mock_exams e
+on conflict do nothing;
+
+insert into hubspot_sync.credit_ledger
+  (contact, credit, delta, balance_before, balance_after, reason, actor)
+select c.id, v.credit, v.balance, 0, v.balance, 'opening', hubspot_sync.actor()
+  from hubspot_sync.hubspot_contact_credits c
+ cross join lateral (values
+    ('sj_credits', c.sj_credits), ('cs_credits', c.cs_credits),
+    ('sjmini_credits', c.sjmini_credits), ('mock_discussion_token', c.mock_discussion_token),
+    ('shared_mock_credits', c.shared_mock_credits)) as v (credit, balance)
+ where v.balance <> 0;
+
+refresh materialized view hubspot_sync.booking_analytics;

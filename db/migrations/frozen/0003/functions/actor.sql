@@ -1,0 +1,31 @@
+-- The person behind the statement, for audit and ledger.
+--
+-- Inside a definer function current_user is the owner, so it says nothing; «role» keeps what
+-- PostgREST or the application switched to.
+create or replace function hubspot_sync.actor()
+  returns text
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+  v_role text := current_setting('role');
+  v_actor text;
+begin
+  if v_claims is not null then
+    v_actor := coalesce(v_claims::jsonb ->> 'email', v_claims::jsonb ->> 'sub');
+  end if;
+  return coalesce(
+    v_actor,
+    nullif(current_setting('hubspot_sync.actor', true), ''),
+    nullif(v_role, 'none'),
+    session_user
+  );
+end;
+$$;
+
+comment on function hubspot_sync.actor() is
+  'Who acts: the JWT''s email or sub, else the setting hubspot_sync.actor, else the role '
+  'switched to, else the session''s user.';
+revoke execute on function hubspot_sync.actor() from public;

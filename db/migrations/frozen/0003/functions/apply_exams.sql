@@ -1,0 +1,104 @@
+-- Takes exams as HubSpot has them. HubSpot owns their description, date, capacity and state.
+--
+-- A change made here that HubSpot does not have yet is protected: its fields keep our value
+-- while it is queued. What this call itself queues is taken out again where HubSpot has the
+-- very value: recognised by the value, so that anything it causes elsewhere still goes out.
+create or replace function hubspot_sync.apply_exams(p_exams jsonb)
+  returns table (applied integer, refused integer)
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := hubspot_sync.clock();
+  v_record jsonb;
+  v_properties jsonb;
+  v_id uuid;
+  v_pending jsonb;
+  v_reason text;
+begin
+  applied := 0;
+  refused := 0;
+  for v_record in
+    select e.value from jsonb_array_elements(p_exams) e order by e.value ->> 'id'
+  loop
+    v_properties := v_record -> 'properties';
+    v_reason := null;
+    begin
+      v_pending := coalesce((
+        select jsonb_object_agg(k.key, true)
+          from hubspot_sync.hubspot_mock_exams e
+          join hubspot_sync.sync_queue q
+            on q.record = e.id and not q.synced and q.dead_at is null
+         cross join lateral jsonb_object_keys(q.new_data) k (key)
+         where e.hubspot_id = v_record ->> 'id'), '{}');
+      insert into hubspot_sync.hubspot_mock_exams as e
+        (hubspot_id, mock_exam_name, mock_type, mock_set, exam_date, start_time, end_time,
+         location, capacity, is_active, scheduled_activation_at, created_at, updated_at,
+         hubspot_last_sync_at)
+      values
+        (v_record ->> 'id',
+         nullif(v_properties ->> 'mock_exam_name', ''),
+         nullif(v_properties ->> 'mock_type', ''),
+         nullif(v_properties ->> 'mock_set', ''),
+         nullif(v_properties ->> 'exam_date', '')::date,
+         nullif(v_properties ->> 'start_time', ''),
+         nullif(v_properties ->> 'end_time', ''),
+         nullif(v_properties ->> 'location', ''),
+         coalesce(nullif(v_properties ->> 'capacity', '')::numeric::integer, 0),
+         hubspot_sync.exam_is_active(v_properties ->> 'is_active')::text,
+         nullif(v_properties ->> 'scheduled_activation_at', '')::timestamptz,
+         coalesce((v_record ->> 'createdAt')::timestamptz, v_now), v_now, v_now)
+      on conflict (hubspot_id) do update
+         set mock_exam_name = case when v_pending ? 'mock_exam_name'
+               then e.mock_exam_name else excluded.mock_exam_name end,
+             mock_type = case when v_pending ? 'mock_type'
+               then e.mock_type else excluded.mock_type end,
+             mock_set = case when v_pending ? 'mock_set'
+               then e.mock_set else excluded.mock_set end,
+             exam_date = case when v_pending ? 'exam_date'
+               then e.exam_date else excluded.exam_date end,
+             start_time = case when v_pending ? 'start_time'
+               then e.start_time else excluded.start_time end,
+             end_time = case when v_pending ? 'end_time'
+               then e.end_time else excluded.end_time end,
+             location = case when v_pending ? 'location'
+               then e.location else excluded.location end,
+             capacity = case when v_pending ? 'capacity'
+               then e.capacity else excluded.capacity end,
+             is_active = case when v_pending ? 'is_active'
+               then e.is_active else excluded.is_active end,
+             scheduled_activation_at = case when v_pending ? 'scheduled_activation_at'
+               then e.scheduled_activation_at else excluded.scheduled_activation_at end,
+             hubspot_last_sync_at = v_now
+      returning e.id into v_id;
+      delete from hubspot_sync.sync_queue q
+       where q.record = v_id
+         and not q.synced
+         and q.created_at = v_now
+         and v_properties @> q.new_data;
+      applied := applied + 1;
+    exception
+      when check_violation then
+        v_reason := 'MBCAP: capacity ' || (v_properties ->> 'capacity') || ' is negative';
+      when invalid_text_representation or invalid_datetime_format or datetime_field_overflow
+           or numeric_value_out_of_range or not_null_violation then
+        v_reason := '22023: ' || sqlerrm;
+    end;
+    if v_reason is not null then
+      refused := refused + 1;
+      perform hubspot_sync.note_inbound_error(
+        'hubspot_mock_exams', v_record ->> 'id', v_reason);
+    end if;
+  end loop;
+  return next;
+end;
+$$;
+
+comment on function hubspot_sync.apply_exams(jsonb) is
+  'Inserts or updates exams from HubSpot''s records ({id, properties, createdAt}, as an array). '
+  'A record that cannot be read is refused alone and noted in sync_errors (MBCAP: negative '
+  'capacity, 22023: unreadable value).';
+revoke execute on function hubspot_sync.apply_exams(jsonb) from public;
+grant execute on function hubspot_sync.apply_exams(jsonb) to service_role;

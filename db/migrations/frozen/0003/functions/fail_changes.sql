@@ -1,0 +1,73 @@
+-- Takes back what a worker could not send: for a later attempt, or as a dead letter.
+create or replace function hubspot_sync.fail_changes(p_table text, p_failures jsonb)
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := hubspot_sync.clock();
+  v_max integer := hubspot_sync.setting('max_sync_attempts')::integer;
+  v_base interval := hubspot_sync.setting('backoff_base')::interval;
+  v_longest_wait interval := hubspot_sync.setting('backoff_max')::interval;
+  v_dead integer;
+begin
+  with failures as (
+    select f.record, f.epoch, f.error,
+           coalesce(f.permanent, false) as permanent,
+           coalesce(f.unanswered, false) as unanswered,
+           coalesce(f.charged, true) as charged,
+           f.retry_after,
+           -- Full doubling with up to half of it taken off at random, so that records that
+           -- failed together do not come back together.
+           random() as jitter
+      from jsonb_to_recordset(p_failures)
+        as f (record uuid, epoch bigint, error text, permanent boolean, unanswered boolean,
+              charged boolean, retry_after double precision)
+  ), failed as (
+    update hubspot_sync.sync_queue q
+       set epoch = null,
+           last_error = f.error,
+           unanswered = q.unanswered or f.unanswered,
+           sync_attempts = q.sync_attempts - case when f.charged then 0 else 1 end,
+           dead_at = case
+             when f.permanent or f.charged and q.sync_attempts >= v_max then v_now
+           end,
+           next_attempt_at = v_now + coalesce(
+             make_interval(secs => f.retry_after),
+             least(v_longest_wait,
+                   v_base * power(2, least(q.sync_attempts, 30) - 1)) * (1 - f.jitter / 2))
+      from failures f
+     where q.table_name = p_table
+       and q.record = f.record
+       and q.epoch = f.epoch
+       and not q.synced
+    returning q.record, q.dead_at, q.sync_attempts, f.error
+  ), by_record as (
+    select record, bool_or(dead_at is not null) as dead, max(sync_attempts) as attempts,
+           max(error) as error
+      from failed
+     group by record
+  ), noted as (
+    insert into hubspot_sync.sync_errors
+      (direction, entity, record, error_message, retry_count, created_at)
+    select 'supabase_to_hubspot', p_table, r.record, r.error, r.attempts, v_now
+      from by_record r
+    on conflict (direction, entity, record, hubspot_id) where resolved_at is null
+    do update set error_message = excluded.error_message, retry_count = excluded.retry_count
+    returning 1
+  )
+  select count(*) filter (where r.dead) into v_dead from by_record r;
+  return v_dead;
+end;
+$$;
+
+comment on function hubspot_sync.fail_changes(text, jsonb) is
+  'Gives claimed records back. p_failures: an array of {record, epoch, error, permanent: never '
+  'to be tried again, unanswered: HubSpot may have applied it, charged: false where the record '
+  'is not at fault, retry_after: seconds}. The wait doubles from backoff_base to backoff_max '
+  'with jitter; after max_sync_attempts, or at once when permanent, a change becomes a dead '
+  'letter. Answers how many did.';
+revoke execute on function hubspot_sync.fail_changes(text, jsonb) from public;
+grant execute on function hubspot_sync.fail_changes(text, jsonb) to service_role;

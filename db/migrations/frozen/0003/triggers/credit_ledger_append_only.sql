@@ -1,0 +1,20 @@
+-- Keeps the ledger append-only, for its owner too.
+create or replace function hubspot_sync.credit_ledger_append_only()
+  returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+begin
+  raise exception 'credit_ledger is append-only: % is refused', lower(tg_op)
+    using errcode = 'MBAPP', hint = 'Correct a balance by a further change of the balance.';
+end;
+$$;
+
+comment on function hubspot_sync.credit_ledger_append_only() is
+  'Trigger: raises MBAPP on update, delete and truncate of credit_ledger.';
+revoke execute on function hubspot_sync.credit_ledger_append_only() from public;
+
+create or replace trigger credit_ledger_append_only
+  before update or delete or truncate on hubspot_sync.credit_ledger
+  for each statement
+  execute function hubspot_sync.credit_ledger_append_only();

@@ -1,0 +1,52 @@
+-- Completes bookings of writers that know only HubSpot's ids: spelling, links, type and date.
+-- The booking functions fill all of it themselves and do not come here.
+create or replace function hubspot_sync.hubspot_bookings_defaults()
+  returns trigger
+  language plpgsql
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_exam record;
+begin
+  new.is_active := hubspot_sync.booking_status(new.is_active);
+  select e.id, e.mock_type, e.exam_date
+    into v_exam
+    from hubspot_sync.hubspot_mock_exams e
+   where e.hubspot_id = new.mock_exam_id;
+  new.exam := v_exam.id;
+  new.mock_type := coalesce(v_exam.mock_type, new.mock_type);
+  new.exam_date := coalesce(v_exam.exam_date::timestamp, new.exam_date);
+  new.contact := coalesce(
+    (select c.id
+       from hubspot_sync.hubspot_contact_credits c
+      where c.hubspot_id = new.contact_id),
+    (select c.id
+       from hubspot_sync.hubspot_contact_credits c
+      where c.student_id = new.student_id
+        and lower(c.email) = lower(new.student_email)
+      order by c.created_at, c.id
+      limit 1));
+  return new;
+end;
+$$;
+
+comment on function hubspot_sync.hubspot_bookings_defaults() is
+  'Trigger: normalises is_active and links a booking to its exam and contact.';
+revoke execute on function hubspot_sync.hubspot_bookings_defaults() from public;
+
+create or replace trigger hubspot_bookings_defaults_insert
+  before insert on hubspot_sync.hubspot_bookings
+  for each row
+  when (new.exam is null or new.contact is null)
+  execute function hubspot_sync.hubspot_bookings_defaults();
+
+create or replace trigger hubspot_bookings_defaults_update
+  before update of mock_exam_id, contact_id, is_active on hubspot_sync.hubspot_bookings
+  for each row
+  when (new.is_active not in ('Active', 'Cancelled', 'Completed')
+        or old.mock_exam_id is distinct from new.mock_exam_id
+           and old.exam is not distinct from new.exam
+        or old.contact_id is distinct from new.contact_id
+           and new.contact is null)
+  execute function hubspot_sync.hubspot_bookings_defaults();

@@ -1,0 +1,39 @@
+-- Queues for HubSpot what changed of a booking. A row that arrives with a HubSpot id came from
+-- there, or was written there first by the old application: its insert is not news.
+create or replace function hubspot_sync.hubspot_bookings_outbox()
+  returns trigger
+  language plpgsql
+  security definer
+  set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    perform hubspot_sync.enqueue_change(
+      'hubspot_bookings', new.id, 'insert', null, hubspot_sync.booking_properties(new));
+  elsif tg_op = 'UPDATE' then
+    perform hubspot_sync.enqueue_change(
+      'hubspot_bookings', new.id, 'update',
+      hubspot_sync.booking_properties(old), hubspot_sync.booking_properties(new));
+  else
+    perform hubspot_sync.enqueue_change(
+      'hubspot_bookings', old.id, 'delete',
+      jsonb_build_object('hubspot_id', old.hubspot_id, 'booking_id', old.booking_id), null);
+  end if;
+  return null;
+end;
+$$;
+
+comment on function hubspot_sync.hubspot_bookings_outbox() is
+  'Trigger: puts changes of bookings into sync_queue.';
+revoke execute on function hubspot_sync.hubspot_bookings_outbox() from public;
+
+create or replace trigger hubspot_bookings_outbox_insert
+  after insert on hubspot_sync.hubspot_bookings
+  for each row
+  when (new.hubspot_id is null)
+  execute function hubspot_sync.hubspot_bookings_outbox();
+
+create or replace trigger hubspot_bookings_outbox
+  after update or delete on hubspot_sync.hubspot_bookings
+  for each row
+  execute function hubspot_sync.hubspot_bookings_outbox();

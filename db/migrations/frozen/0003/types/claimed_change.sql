@@ -1,0 +1,16 @@
+-- One record to send to HubSpot, as claim_changes hands it to a worker.
+create type hubspot_sync.claimed_change as (
+  table_name text,
+  record uuid,
+  epoch bigint,
+  operation text,
+  hubspot_id text,
+  unique_value text,
+  properties jsonb,
+  contact_hubspot_id text,
+  exam_hubspot_id text
+);
+comment on type hubspot_sync.claimed_change is
+  'operation: upsert, archive, or nothing (created and deleted before any send). unique_value: booking_id or student_id. properties: names and '
+  'texts to send. contact_hubspot_id, exam_hubspot_id: what to associate the booking with, or '
+  'null.';

@@ -1,0 +1,219 @@
+-- The tables of the booking core: seats, credits, history, outbox, analytics' bookkeeping.
+
+-- The one counter of an exam. Narrow, and no foreign key points to it: the row every booking
+-- of an exam must update is then never share-locked by anyone.
+create table hubspot_sync.exam_seats (
+  exam uuid not null,
+  capacity integer not null,
+  taken integer not null default 0,
+  is_open boolean not null,
+  constraint exam_seats_pkey primary key (exam),
+  constraint exam_seats_exam_fkey foreign key (exam)
+    references hubspot_sync.hubspot_mock_exams (id) on delete cascade,
+  constraint exam_seats_capacity_not_negative check (capacity >= 0),
+  constraint exam_seats_taken_not_negative check (taken >= 0)
+) with (fillfactor = 50);
+comment on table hubspot_sync.exam_seats is
+  'Seats of an exam: capacity, taken (bookings Active or Completed), is_open (may be booked).';
+
+create table hubspot_sync.credit_types (
+  mock_type text not null,
+  credit text not null,
+  token_name text not null,
+  shared boolean not null,
+  constraint credit_types_pkey primary key (mock_type),
+  constraint credit_types_credit_known check (
+    credit in ('sj_credits', 'cs_credits', 'sjmini_credits', 'mock_discussion_token')
+  ),
+  constraint credit_types_token_name unique (token_name)
+);
+comment on table hubspot_sync.credit_types is
+  'Which balance pays for a mock type, its name in token_used, and whether shared credits may.';
+insert into hubspot_sync.credit_types values
+  ('Situational Judgment', 'sj_credits', 'Situational Judgment Token', true),
+  ('Clinical Skills', 'cs_credits', 'Clinical Skills Token', true),
+  ('Mini-mock', 'sjmini_credits', 'Mini-mock Token', false),
+  ('Mock Discussion', 'mock_discussion_token', 'Mock Discussion Token', false);
+
+create table hubspot_sync.settings (
+  key text not null,
+  value text,
+  description text not null,
+  constraint settings_pkey primary key (key)
+);
+comment on table hubspot_sync.settings is 'Rules of the business and of the sync, as data.';
+insert into hubspot_sync.settings values
+  ('time_zone', 'UTC', 'The business''s time zone: when an exam starts, which day it is.'),
+  ('cancellation_cutoff', null,
+   'How long before the start a booking may still be cancelled (an interval); none: always.'),
+  ('max_sync_attempts', '3', 'Sends of a change before it becomes a dead letter.'),
+  ('backoff_base', '10 seconds', 'Wait after the first failed send; doubled each time.'),
+  ('backoff_max', '1 hour', 'Longest wait between two sends of a change.'),
+  ('longest_request', '60 seconds',
+   'How long HubSpot may still apply a request whose answer never came.');
+
+-- Append-only: no one is granted update or delete, and a trigger refuses both.
+create table hubspot_sync.credit_ledger (
+  id bigint generated always as identity,
+  contact uuid not null,
+  credit text not null,
+  delta integer not null,
+  balance_before integer not null,
+  balance_after integer not null,
+  booking uuid,
+  reason text not null,
+  actor text not null,
+  created_at timestamptz not null default now(),
+  constraint credit_ledger_pkey primary key (id),
+  constraint credit_ledger_contact_fkey foreign key (contact)
+    references hubspot_sync.hubspot_contact_credits (id),
+  constraint credit_ledger_delta_not_zero check (delta <> 0),
+  constraint credit_ledger_adds_up check (balance_after = balance_before + delta),
+  constraint credit_ledger_not_negative check (balance_after >= 0)
+);
+comment on table hubspot_sync.credit_ledger is
+  'Every change of a balance, whoever made it; the sum of deltas is the balance.';
+create index credit_ledger_contact on hubspot_sync.credit_ledger (contact, credit);
+create unique index credit_ledger_once_per_booking
+  on hubspot_sync.credit_ledger (booking, reason) where booking is not null;
+
+create table hubspot_sync.supabase_audit_log (
+  id bigint generated always as identity,
+  table_name text not null,
+  record uuid not null,
+  hubspot_id text,
+  operation text not null,
+  changed_fields text[],
+  old_values jsonb,
+  new_values jsonb,
+  actor text not null,
+  created_at timestamptz not null default now(),
+  hubspot_sent_at timestamptz,
+  constraint supabase_audit_log_pkey primary key (id)
+);
+comment on table hubspot_sync.supabase_audit_log is
+  'Who changed which field of which record from what to what; hubspot_sent_at: when as a note.';
+create index idx_audit_record on hubspot_sync.supabase_audit_log (record);
+create index idx_audit_pending
+  on hubspot_sync.supabase_audit_log (id) where hubspot_sent_at is null;
+
+create table hubspot_sync.booking_events (
+  id bigint generated always as identity,
+  booking uuid not null,
+  booking_id text not null,
+  event_type text not null,
+  admin_email text,
+  metadata jsonb,
+  created_at timestamptz not null default now(),
+  constraint booking_events_pkey primary key (id),
+  constraint booking_events_type_known check (
+    event_type in ('created', 'cancelled', 'completed', 'modified', 'moved', 'no_show',
+                   'deleted')
+  )
+);
+comment on table hubspot_sync.booking_events is 'What happened to a booking, in a word a day.';
+create index idx_booking_events_booking on hubspot_sync.booking_events (booking_id);
+create index idx_booking_events_type on hubspot_sync.booking_events (event_type, created_at);
+create index idx_booking_events_created_at
+  on hubspot_sync.booking_events using brin (created_at);
+
+-- The outbox. A row is open until it is synced or dead. A claim stamps the open rows it covers
+-- with its epoch and moves their next_attempt_at to the end of its lease.
+create table hubspot_sync.sync_queue (
+  id bigint generated always as identity,
+  table_name text not null,
+  record uuid not null,
+  operation text not null,
+  old_data jsonb,
+  new_data jsonb,
+  synced boolean not null default false,
+  sync_attempts integer not null default 0,
+  last_sync_attempt timestamptz,
+  next_attempt_at timestamptz not null default now(),
+  epoch bigint,
+  unanswered boolean not null default false,
+  last_error text,
+  dead_at timestamptz,
+  synced_at timestamptz,
+  created_at timestamptz not null default now(),
+  constraint sync_queue_pkey primary key (id),
+  constraint sync_queue_operation_known check (
+    operation in ('insert', 'update', 'delete', 'resend')
+  )
+) with (fillfactor = 70);
+comment on table hubspot_sync.sync_queue is
+  'The outbox: changes HubSpot does not have yet, written in the transaction that made them.';
+create index idx_sync_queue_open
+  on hubspot_sync.sync_queue (table_name, id) where not synced and dead_at is null;
+create index idx_sync_queue_record
+  on hubspot_sync.sync_queue (record, id) where not synced and dead_at is null;
+create sequence hubspot_sync.sync_epochs;
+
+create table hubspot_sync.sync_errors (
+  id bigint generated always as identity,
+  direction text not null,
+  entity text not null,
+  record uuid,
+  hubspot_id text,
+  error_message text not null,
+  retry_count integer not null default 0,
+  created_at timestamptz not null default now(),
+  resolved_at timestamptz,
+  constraint sync_errors_pkey primary key (id),
+  constraint sync_errors_direction_known check (
+    direction in ('hubspot_to_supabase', 'supabase_to_hubspot')
+  )
+);
+comment on table hubspot_sync.sync_errors is
+  'What could not be synchronised, in either direction, and when it was healed.';
+create unique index sync_errors_one_open
+  on hubspot_sync.sync_errors (direction, entity, record, hubspot_id) nulls not distinct
+  where resolved_at is null;
+create index sync_errors_created_at on hubspot_sync.sync_errors (created_at);
+
+create table hubspot_sync.sync_conflicts (
+  id bigint generated always as identity,
+  entity text not null,
+  record uuid not null,
+  field text not null,
+  postgres_value text,
+  hubspot_value text,
+  decision text not null,
+  created_at timestamptz not null default now(),
+  constraint sync_conflicts_pkey primary key (id)
+);
+comment on table hubspot_sync.sync_conflicts is
+  'Where two truths met, or one was unreadable: both values and what was decided.';
+create index sync_conflicts_record on hubspot_sync.sync_conflicts (record);
+
+create table hubspot_sync.sync_status (
+  task text not null,
+  last_run_at timestamptz not null,
+  state jsonb not null default '{}',
+  constraint sync_status_pkey primary key (task)
+);
+comment on table hubspot_sync.sync_status is
+  'One row per task of the glue: when it ran last and what it must remember.';
+
+-- Nothing here is for a client: functions of schema api are the only door.
+do $$
+declare
+  v_table text;
+begin
+  for v_table in
+    select relname from pg_catalog.pg_class
+     where relnamespace = 'hubspot_sync'::regnamespace and relkind = 'r'
+  loop
+    execute format('alter table hubspot_sync.%I enable row level security', v_table);
+    execute format('create policy deny_direct_access on hubspot_sync.%I'
+                   ' to anon, authenticated using (false) with check (false)', v_table);
+    execute format('revoke all on hubspot_sync.%I from public, anon, authenticated', v_table);
+  end loop;
+end
+$$;
+revoke all on all sequences in schema hubspot_sync from public, anon, authenticated;
+
+create schema api;
+comment on schema api is 'What an app may call: functions and the types they answer with.';
+grant usage on schema api to anon, authenticated, service_role;
+grant usage on schema hubspot_sync to service_role;

@@ -1,0 +1,18 @@
+"""The booking core: seats, credits, history, outbox, analytics, and the functions of api."""
+
+from replay import replay, replay_sources
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    replay("0003", "up.sql")
+    replay_sources("0003")
+    replay("0003", "adopt.sql")
+
+
+def downgrade() -> None:
+    replay("0003", "down.sql")

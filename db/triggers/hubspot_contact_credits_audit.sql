@@ -1,0 +1,5 @@
+-- Audits every change of hubspot_contact_credits; the function, shared by all tables, is write_audit.
+create or replace trigger hubspot_contact_credits_audit
+  after insert or update or delete on hubspot_sync.hubspot_contact_credits
+  for each row
+  execute function hubspot_sync.write_audit();

@@ -1,0 +1,47 @@
+-- Gives every exam its counter and keeps capacity and state in it, whoever writes the exam.
+--
+-- A change of the date also writes the counter's row: a booking in flight then sees, when it
+-- gets that row, that the exam is no longer the one it looked at.
+create or replace function hubspot_sync.hubspot_mock_exams_seats()
+  returns trigger
+  language plpgsql
+  security definer
+  set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    insert into hubspot_sync.exam_seats (exam, capacity, is_open)
+    values (new.id, coalesce(new.capacity, 0), hubspot_sync.exam_is_active(new.is_active));
+    -- Bookings that came before their exam belong to it from now on.
+    update hubspot_sync.hubspot_bookings b
+       set exam = new.id,
+           mock_type = coalesce(b.mock_type, new.mock_type),
+           exam_date = coalesce(b.exam_date, new.exam_date::timestamp)
+     where b.mock_exam_id = new.hubspot_id
+       and b.exam is null;
+  else
+    update hubspot_sync.exam_seats s
+       set capacity = coalesce(new.capacity, 0),
+           is_open = hubspot_sync.exam_is_active(new.is_active)
+     where s.exam = new.id;
+  end if;
+  return null;
+end;
+$$;
+
+comment on function hubspot_sync.hubspot_mock_exams_seats() is
+  'Trigger: keeps exam_seats beside the exams.';
+revoke execute on function hubspot_sync.hubspot_mock_exams_seats() from public;
+
+create or replace trigger hubspot_mock_exams_seats_insert
+  after insert on hubspot_sync.hubspot_mock_exams
+  for each row
+  execute function hubspot_sync.hubspot_mock_exams_seats();
+
+create or replace trigger hubspot_mock_exams_seats_update
+  after update on hubspot_sync.hubspot_mock_exams
+  for each row
+  when ((old.capacity, old.is_active, old.mock_type, old.exam_date, old.starts_at)
+        is distinct from
+        (new.capacity, new.is_active, new.mock_type, new.exam_date, new.starts_at))
+  execute function hubspot_sync.hubspot_mock_exams_seats();

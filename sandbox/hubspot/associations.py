@@ -1,0 +1,59 @@
+"""Links between records. Changing them touches no record, so nothing looks modified."""
+
+from itertools import permutations
+
+from sandbox.hubspot.definitions import ObjectType
+from sandbox.hubspot.errors import invalid
+
+_FIRST_TYPE_ID = 31
+
+
+class Associations:
+    """Default (unlabelled) links, each stored in both directions.
+
+    Args:
+        types: the account's object types; every ordered pair of two gets an association type id
+            of its own, as accounts with custom objects have.
+    """
+
+    def __init__(self, types: dict[str, ObjectType]) -> None:
+        pairs = permutations(types, 2)
+        self._type_ids = {pair: n for n, pair in enumerate(pairs, start=_FIRST_TYPE_ID)}
+        self._links: dict[tuple[str, str], dict[str, dict[str, None]]] = {
+            pair: {} for pair in self._type_ids
+        }
+
+    def type_id(self, origin: ObjectType, target: ObjectType) -> int:
+        """The id of the default association; HubSpotError 400 when the pair has none."""
+        try:
+            return self._type_ids[origin.id, target.id]
+        except KeyError:
+            raise invalid(f"No association type between {origin.name} and {target.name}") from None
+
+    def target_of(self, origin: ObjectType, type_id: object) -> str | None:
+        """The object type id an association type id leads to from ``origin``, or None."""
+        for (from_id, to_id), number in self._type_ids.items():
+            if from_id == origin.id and number == type_id:
+                return to_id
+        return None
+
+    def link(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> None:
+        """Link two records; linking again changes nothing."""
+        self._links[origin.id, target.id].setdefault(a, {})[b] = None
+        self._links[target.id, origin.id].setdefault(b, {})[a] = None
+
+    def of(self, origin: ObjectType, record_id: str, target: ObjectType) -> list[str]:
+        """The ids linked to a record, oldest link first; live or not."""
+        self.type_id(origin, target)
+        return list(self._links[origin.id, target.id].get(record_id, ()))
+
+    def move(self, kind: ObjectType, old: str, new: str) -> None:
+        """Give one record's links to another of the same type."""
+        for (from_id, to_id), links in self._links.items():
+            if from_id != kind.id:
+                continue
+            for other in links.pop(old, {}):
+                links.setdefault(new, {})[other] = None
+                back = self._links[to_id, from_id].setdefault(other, {})
+                back.pop(old, None)
+                back[new] = None

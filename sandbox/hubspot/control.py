@@ -1,0 +1,209 @@
+"""Control routes under ``/_sandbox/``: no token, never counted, never limited.
+
+=============================================  ==================================================
+GET    /_sandbox/calls                         calls by route and status, total, 429 answers
+POST   /_sandbox/calls/reset                   start counting again
+GET    /_sandbox/faults                        the active faults, with how often each fired
+POST   /_sandbox/faults[?seed=7]               replace them by this JSON list
+POST   /_sandbox/limits                        change limits, e.g. ``{"burst": 5}``; gives all
+POST   /_sandbox/clock                         ``{"advance_seconds": 10}``
+GET    /_sandbox/duplicates                    records that share what must be unique, per type
+GET    /_sandbox/records/{type}                live records with properties and associations
+POST   /_sandbox/records/{type}                create as a HubSpot user would
+PATCH  /_sandbox/records/{type}/{id}           edit as a HubSpot user would
+DELETE /_sandbox/records/{type}/{id}           archive as a HubSpot user would
+POST   /_sandbox/records/{type}/{id}/restore   take out of the recycling bin
+POST   /_sandbox/records/{type}/merge          ``{"primary", "merged", "new_id": false}``
+=============================================  ==================================================
+
+``{type}`` is a type id or ``contacts``, ``bookings``, ``mock_exams``, ``exams``. Property values
+may be given bare or under ``properties``.
+"""
+
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.hubspot.definitions import ObjectType
+from sandbox.hubspot.errors import HubSpotError
+from sandbox.hubspot.gate import Gate
+from sandbox.hubspot.record import USER, Record
+from sandbox.hubspot.store import Store, require
+from sandbox.hubspot.values import unique_key
+
+Handler = Callable[[Request, object], object]
+
+
+def routes(gate: Gate) -> list[Route]:
+    """The control routes of one application."""
+    control = Control(gate)
+    record = "/_sandbox/records/{type}/{id}"
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "/_sandbox/calls", control.calls),
+        ("POST", "/_sandbox/calls/reset", control.reset),
+        ("GET", "/_sandbox/faults", control.faults),
+        ("POST", "/_sandbox/faults", control.replace_faults),
+        ("POST", "/_sandbox/limits", control.limits),
+        ("POST", "/_sandbox/clock", control.clock),
+        ("GET", "/_sandbox/duplicates", control.duplicates),
+        ("POST", "/_sandbox/records/{type}/merge", control.merge),
+        ("GET", "/_sandbox/records/{type}", control.records),
+        ("POST", "/_sandbox/records/{type}", control.create),
+        ("PATCH", record, control.edit),
+        ("DELETE", record, control.archive),
+        ("POST", f"{record}/restore", control.restore),
+    ]
+    return [_route(gate.store, method, path, handler) for method, path, handler in table]
+
+
+class Control:
+    """The handlers; each takes the request and its JSON body and gives the JSON answer."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate, self._store = gate, gate.store
+
+    def calls(self, request: Request, body: object) -> object:
+        """What was called since the last reset."""
+        return self._gate.calls.as_json()
+
+    def reset(self, request: Request, body: object) -> object:
+        """Forget the calls."""
+        self._gate.calls.reset()
+        return self._gate.calls.as_json()
+
+    def faults(self, request: Request, body: object) -> object:
+        """The active faults."""
+        return self._gate.faults.active()
+
+    def replace_faults(self, request: Request, body: object) -> object:
+        """Replace the active faults."""
+        if not isinstance(body, list) or not all(isinstance(f, dict) for f in body):
+            raise ValueError("a JSON list of faults is required")
+        seed = request.query_params.get("seed")
+        self._gate.faults.replace(body, None if seed is None else int(seed))
+        return self._gate.faults.active()
+
+    def limits(self, request: Request, body: object) -> object:
+        """Change some limits; gives all."""
+        settings = self._gate.limits.change(_object(body))
+        self._store.index.lag_seconds = settings["index_lag_seconds"]
+        return settings
+
+    def clock(self, request: Request, body: object) -> object:
+        """Move the account's time forward."""
+        seconds = _object(body).get("advance_seconds", 0)
+        for clock in {self._store.clock, self._gate.limits.clock}:
+            clock.advance(float(seconds))
+        return {"now_ms": self._store.clock.ms()}
+
+    def duplicates(self, request: Request, body: object) -> object:
+        """Live records that share what must be unique."""
+        return {k.plural: duplicates(self._store, k) for k in self._store.types.values()}
+
+    def records(self, request: Request, body: object) -> object:
+        """Every live record of a type."""
+        kind = self._kind(request)
+        return {"results": [self._shown(r) for r in self._store.live(kind)]}
+
+    def create(self, request: Request, body: object) -> object:
+        """A record made by hand in HubSpot."""
+        kind = self._kind(request)
+        properties = self._store.check(kind, _properties(body))
+        return self._shown(self._store.create(kind, properties, USER))
+
+    def edit(self, request: Request, body: object) -> object:
+        """A record edited by hand in HubSpot."""
+        record = self._record(request)
+        properties = self._store.check(record.type, _properties(body), record)
+        self._store.update(record, properties, USER)
+        return self._shown(record)
+
+    def archive(self, request: Request, body: object) -> object:
+        """A record deleted by hand in HubSpot."""
+        record = self._record(request)
+        self._store.archive(record)
+        return self._shown(record)
+
+    def restore(self, request: Request, body: object) -> object:
+        """A record taken out of the recycling bin."""
+        record = self._record(request, archived=True)
+        self._store.restore(record)
+        return self._shown(record)
+
+    def merge(self, request: Request, body: object) -> object:
+        """Two records merged by hand in HubSpot."""
+        kind, wanted = self._kind(request), _object(body)
+        primary, other = (
+            require(self._store.get(kind, str(wanted.get(key))), kind, str(wanted.get(key)))
+            for key in ("primary", "merged")
+        )
+        if primary is other:
+            raise ValueError("a record cannot be merged with itself")
+        merged = self._store.merge(primary, other, new_id=bool(wanted.get("new_id")))
+        return self._shown(merged)
+
+    def _kind(self, request: Request) -> ObjectType:
+        return self._store.type(request.path_params["type"], by_name=True)
+
+    def _record(self, request: Request, *, archived: bool = False) -> Record:
+        kind, record_id = self._kind(request), request.path_params["id"]
+        return require(self._store.get(kind, record_id, archived=archived), kind, record_id)
+
+    def _shown(self, record: Record) -> dict:
+        others = [t for t in self._store.types.values() if t is not record.type]
+        links = {t.plural: self._store.links.of(record.type, record.id, t) for t in others}
+        shown = record.as_json(record.type.properties)
+        return shown | {"associations": {name: ids for name, ids in links.items() if ids}}
+
+
+def duplicates(store: Store, kind: ObjectType) -> list[dict]:
+    """The live records of a type that share a value of one of its keys, from the records
+    themselves: the constraint of the store is not asked.
+
+    Returns:
+        A list of ``{"property", "value", "ids"}``.
+    """
+    found = []
+    for name in kind.keys:
+        holders: dict[str, list[str]] = defaultdict(list)
+        for record in store.live(kind):
+            if value := record.version.properties.get(name):
+                holders[unique_key(name, value)].append(record.id)
+        found += [
+            {"property": name, "value": value, "ids": ids}
+            for value, ids in holders.items()
+            if len(ids) > 1
+        ]
+    return found
+
+
+def _object(body: object) -> dict:
+    if not isinstance(body, dict):
+        raise ValueError("a JSON object is required")
+    return body
+
+
+def _properties(body: object) -> dict:
+    fields = _object(body)
+    nested = fields.get("properties", fields)
+    return _object(nested)
+
+
+def _route(store: Store, method: str, path: str, handler: Handler) -> Route:
+    async def endpoint(request: Request) -> Response:
+        raw = await request.body()
+        try:
+            body = json.loads(raw) if raw else None
+            with store.lock:
+                return JSONResponse(handler(request, body))
+        except HubSpotError as error:
+            return JSONResponse(error.body(str(uuid.uuid4())), error.status)
+        except (TypeError, ValueError) as error:
+            return JSONResponse({"status": "error", "message": str(error)}, 400)
+
+    return Route(path, endpoint, methods=[method])

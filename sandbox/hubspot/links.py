@@ -1,0 +1,95 @@
+"""POST /crm/associations/2026-09/{from}/{to}/batch/…: default links, and reading them."""
+
+from sandbox.hubspot.call import Call, Reply, batch_reply, inputs_of
+from sandbox.hubspot.errors import HubSpotError, invalid
+
+MAX_READ = 1000
+
+
+def associate_default(call: Call) -> Reply:
+    """…/associate/default: links each pair, again and again to the same end.
+
+    Each link is answered in both directions. A pair with a record that is not there gives 207
+    and is listed in ``errors``; the modified dates of both records stay as they are.
+    """
+    origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
+    there = call.store.links.type_id(origin, target)
+    back = call.store.links.type_id(target, origin)
+    results, errors = [], []
+    for item in inputs_of(call.body("inputs"), call.settings.association_inputs, "from", "to"):
+        try:
+            a, b = item["from"]["id"], item["to"]["id"]
+        except (KeyError, TypeError):
+            raise invalid("Some required fields were not set: [from, to]") from None
+        missing = [
+            (kind.name, record_id)
+            for kind, record_id in ((origin, a), (target, b))
+            if call.store.get(kind, record_id) is None
+        ]
+        if missing:
+            text = ", ".join(f"{name.upper()}={record_id}" for name, record_id in missing)
+            error = HubSpotError(
+                400,
+                "VALIDATION_ERROR",
+                f"{text} is not valid",
+                sub_category="crm.associations.INVALID_OBJECT_IDS",
+            )
+            errors.append(error.entry(fromObjectId=[a], toObjectId=[b]))
+            continue
+        call.store.links.link(origin, a, target, b)
+        results.append(_default(a, b, there))
+        results.append(_default(b, a, back))
+    return batch_reply(call, results, errors)
+
+
+def read(call: Call) -> Reply:
+    """…/read: the links of up to 1,000 records, each list cut to a page.
+
+    A record without links is no empty list but an error NO_ASSOCIATIONS_FOUND in a 207, and a
+    record that is not there looks just the same.
+    """
+    origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
+    type_id, size = call.store.links.type_id(origin, target), call.settings.association_page
+    results, errors = [], []
+    for item in inputs_of(call.body("inputs"), MAX_READ, "id", "after"):
+        record_id, after = item["id"], item.get("after") or ""
+        ids = _live_links(call, record_id)
+        start = ids.index(after) + 1 if after in ids else 0
+        if not ids:
+            error = HubSpotError(
+                404,
+                "OBJECT_NOT_FOUND",
+                f"No {target.name} is associated with {origin.name} {record_id}.",
+                sub_category="crm.associations.NO_ASSOCIATIONS_FOUND",
+            )
+            errors.append(
+                error.entry(
+                    fromObjectId=[record_id],
+                    fromObjectType=[origin.name],
+                    toObjectType=[target.name],
+                )
+            )
+            continue
+        kinds = [{"category": "USER_DEFINED", "typeId": type_id}]
+        page = ids[start : start + size]
+        row: dict = {
+            "from": {"id": record_id},
+            "to": [{"toObjectId": i, "associationTypes": kinds} for i in page],
+        }
+        if start + size < len(ids):
+            row["paging"] = {"next": {"after": page[-1], "link": f"?after={page[-1]}"}}
+        results.append(row)
+    return batch_reply(call, results, errors)
+
+
+def _live_links(call: Call, record_id: str) -> list[str]:
+    origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
+    if call.store.get(origin, record_id) is None:
+        return []
+    linked = call.store.links.of(origin, record_id, target)
+    return [i for i in linked if call.store.get(target, i) is not None]
+
+
+def _default(a: str, b: str, type_id: int) -> dict:
+    spec = {"associationCategory": "USER_DEFINED", "associationTypeId": type_id}
+    return {"from": {"id": a}, "to": {"id": b}, "associationSpec": spec}

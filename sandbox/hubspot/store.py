@@ -1,0 +1,245 @@
+"""The records of one account, with what HubSpot keeps true about them.
+
+Writes take values already in stored form (see :mod:`sandbox.hubspot.values`); ``check`` brings
+them there and refuses what HubSpot refuses. One lock, held for a whole request, makes every
+request atomic, whatever threads the application runs in.
+"""
+
+import random
+import threading
+from bisect import bisect_right, insort
+from collections.abc import Callable
+
+from sandbox.hubspot.associations import Associations
+from sandbox.hubspot.clock import Clock
+from sandbox.hubspot.definitions import ObjectType, account_types, find_type
+from sandbox.hubspot.errors import (
+    Problem,
+    conflict,
+    invalid_properties,
+    not_found,
+)
+from sandbox.hubspot.index import SearchIndex
+from sandbox.hubspot.record import API, MERGE, Record, Source, Version
+from sandbox.hubspot.values import stored, unique_key
+
+Rule = Callable[[ObjectType, str, str], str | None]
+
+_FIRST_ID = 32_104_550_000
+
+
+class Store:
+    """Everything the account holds.
+
+    Args:
+        seed: of the generator that spaces ids and shuffles the results of batches.
+        clock: the account's time.
+        unique: False leaves ``student_id`` and ``booking_id`` without a unique constraint.
+    """
+
+    def __init__(self, seed: int = 0, clock: Clock | None = None, unique: bool = True) -> None:
+        self.clock = clock or Clock()
+        self.rng = random.Random(seed)
+        self.types = account_types(unique)
+        self.lock = threading.RLock()
+        self.links = Associations(self.types)
+        self.index = SearchIndex(self.types)
+        self._last_id = _FIRST_ID
+        self._records: dict[str, dict[str, Record]] = {t: {} for t in self.types}
+        self._order: dict[str, list[int]] = {t: [] for t in self.types}
+        self._taken: dict[tuple[str, str], dict[str, str]] = {
+            (t.id, name): {} for t in self.types.values() for name in t.unique
+        }
+
+    def type(self, name: str, *, by_name: bool = False) -> ObjectType:
+        """The object type a path names; HubSpotError 400 when there is none."""
+        return find_type(self.types, name, by_name=by_name)
+
+    def get(self, kind: ObjectType, record_id: str, *, archived: bool = False) -> Record | None:
+        """A live record, or with ``archived`` one in the recycling bin; None when not there.
+
+        The id of a merged record is gone.
+        """
+        record = self._records[kind.id].get(record_id)
+        if record is None or record.merged_into is not None:
+            return None
+        return record if (record.archived_ms is not None) == archived else None
+
+    def find(self, kind: ObjectType, name: str, value: str) -> Record | None:
+        """The live record with this value of a unique property."""
+        record_id = self._taken[kind.id, name].get(unique_key(name, value))
+        return None if record_id is None else self._records[kind.id][record_id]
+
+    def find_archived(self, kind: ObjectType, name: str, value: str) -> Record | None:
+        """A record in the recycling bin with this value of a unique property."""
+        key = unique_key(name, value)
+        for record in self._records[kind.id].values():
+            held = record.version.properties.get(name, "")
+            if record.archived_ms is not None and unique_key(name, held) == key:
+                return record
+        return None
+
+    def live(self, kind: ObjectType) -> list[Record]:
+        """Every live record of a type, by id."""
+        records = self._records[kind.id]
+        return [r for i in self._order[kind.id] if (r := records[str(i)]).live]
+
+    def page(
+        self, kind: ObjectType, after: int, limit: int, *, archived: bool
+    ) -> tuple[list[Record], bool]:
+        """Up to ``limit`` records with ids above ``after``, and whether more follow."""
+        order, records = self._order[kind.id], self._records[kind.id]
+        found: list[Record] = []
+        for number in order[bisect_right(order, after) :]:
+            record = records[str(number)]
+            if record.merged_into is None and (record.archived_ms is not None) == archived:
+                if len(found) == limit:
+                    return found, True
+                found.append(record)
+        return found, False
+
+    def check(
+        self,
+        kind: ObjectType,
+        raw: dict[str, object],
+        record: Record | None = None,
+        *,
+        rule: Rule | None = None,
+        archived_keeps_unique: bool = False,
+    ) -> dict[str, str]:
+        """The values in stored form.
+
+        Args:
+            kind: the object type.
+            raw: property values as the request carried them.
+            record: the record to be updated; None for one to be created.
+            rule: an administrator's rule, giving a sentence for a value it refuses.
+            archived_keeps_unique: also refuse the unique values of archived records.
+
+        Raises:
+            HubSpotError: 400 VALIDATION_ERROR naming each bad value; 409 CONFLICT when a new
+                record would share a unique value.
+        """
+        good: dict[str, str] = {}
+        problems: list[Problem] = []
+        for name, value in raw.items():
+            definition = kind.properties.get(name)
+            if definition is None:
+                text = f'Property "{name}" does not exist'
+                problems.append(Problem(name, "PROPERTY_DOESNT_EXIST", text))
+            elif definition.read_only:
+                text = f'"{name}" is a read only property; its value cannot be set.'
+                problems.append(Problem(name, "READ_ONLY_VALUE", text))
+            else:
+                result = stored(definition, value)
+                if isinstance(result, Problem):
+                    problems.append(result)
+                elif rule and result and (refusal := rule(kind, name, result)):
+                    problems.append(Problem(name, "FAILED_CUSTOM_VALIDATION", refusal))
+                else:
+                    good[name] = result
+        if problems:
+            raise invalid_properties(problems)
+        self._check_unique(kind, good, record, archived_keeps_unique)
+        return good
+
+    def create(
+        self,
+        kind: ObjectType,
+        properties: dict[str, str],
+        source: Source = API,
+        at_ms: int | None = None,
+    ) -> Record:
+        """A new record from checked values, created now or at ``at_ms``."""
+        at_ms = self.clock.ms() if at_ms is None else at_ms
+        self._last_id += self.rng.randint(1, 9)
+        record = Record(kind, str(self._last_id), at_ms, Version({}, at_ms))
+        record.write(properties, source, at_ms)
+        self._records[kind.id][record.id] = record
+        insort(self._order[kind.id], self._last_id)
+        self._claim(record)
+        self.index.put(record, self.clock.ms())
+        return record
+
+    def update(self, record: Record, properties: dict[str, str], source: Source = API) -> None:
+        """Write checked values into a record."""
+        self._release(record)
+        record.write(properties, source, self.clock.ms())
+        self._claim(record)
+        self.index.put(record, self.clock.ms())
+
+    def archive(self, record: Record) -> None:
+        """Move to the recycling bin; the modified date stays, unique values become free."""
+        self._release(record)
+        record.archived_ms = self.clock.ms()
+
+    def restore(self, record: Record) -> None:
+        """Take out of the recycling bin; 409 when another record took a unique value."""
+        self._check_unique(record.type, record.version.properties, None, False)
+        record.archived_ms = None
+        self._claim(record)
+
+    def merge(self, primary: Record, other: Record, *, new_id: bool = False) -> Record:
+        """Merge ``other`` into ``primary``: its values fill gaps, its links move, its id is gone.
+
+        Args:
+            primary: whose values win.
+            other: the one that vanishes.
+            new_id: let both ids vanish and give the result one of its own.
+
+        Returns:
+            The record that is left, with ``hs_merged_object_ids``, ``;``-separated.
+        """
+        kind, gone = primary.type, [other] + ([primary] if new_id else [])
+        values = other.version.properties | primary.version.properties
+        merged = [values.get("hs_merged_object_ids", ""), *(r.id for r in gone)]
+        values["hs_merged_object_ids"] = ";".join(filter(None, merged))
+        for record in gone:
+            self._release(record)
+        if new_id:
+            result = self.create(kind, values, MERGE)
+        else:
+            result = primary
+            self.update(primary, values, MERGE)
+        for record in gone:
+            record.merged_into = result.id
+            self.links.move(kind, record.id, result.id)
+        return result
+
+    def _check_unique(
+        self,
+        kind: ObjectType,
+        properties: dict[str, str],
+        record: Record | None,
+        archived_keeps_unique: bool,
+    ) -> None:
+        for name in kind.unique:
+            value = properties.get(name)
+            if not value:
+                continue
+            holder = self.find(kind, name, value)
+            if holder is not None and holder is not record:
+                if record is None:
+                    raise conflict(kind.name.capitalize(), holder.id)
+                text = f"Cannot set {name} on {record.id}. {holder.id} already has that value."
+                raise invalid_properties([Problem(name, "CONFLICTING_UNIQUE_VALUE", text)])
+            if archived_keeps_unique and self.find_archived(kind, name, value) is not None:
+                text = f"An archived {kind.name} already has that value."
+                raise invalid_properties([Problem(name, "CONFLICTING_UNIQUE_VALUE", text)])
+
+    def _claim(self, record: Record) -> None:
+        for name in record.type.unique:
+            if value := record.version.properties.get(name):
+                self._taken[record.type.id, name][unique_key(name, value)] = record.id
+
+    def _release(self, record: Record) -> None:
+        for name in record.type.unique:
+            if value := record.version.properties.get(name):
+                self._taken[record.type.id, name].pop(unique_key(name, value), None)
+
+
+def require(record: Record | None, kind: ObjectType, record_id: str) -> Record:
+    """The record, or HubSpotError 404."""
+    if record is None:
+        raise not_found(f"No {kind.name} with id {record_id}", id=[record_id])
+    return record
