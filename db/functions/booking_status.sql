@@ -3,9 +3,7 @@ create or replace function hubspot_sync.booking_status(p_is_active text)
   returns text
   language sql
   immutable
-  set search_path = ''
-as $$
-  select case lower(trim(p_is_active))
+  return case lower(trim(p_is_active))
            when 'active' then 'Active'
            when 'true' then 'Active'
            when 'cancelled' then 'Cancelled'
@@ -14,7 +12,6 @@ as $$
            when 'completed' then 'Completed'
            else p_is_active
          end;
-$$;
 
 comment on function hubspot_sync.booking_status(text) is
   'Active, Cancelled or Completed for any spelling of these; an unknown text as it is.';

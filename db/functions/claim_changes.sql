@@ -86,10 +86,10 @@ begin
               from jsonb_each(s.state) p
              where p.key not like '@%'
                and (f.whole or p.key = any (m.keys))),
-           case when f.whole or '@contact' = any (m.keys)
-             then nullif(s.state ->> '@contact', '') end,
-           case when f.whole or '@exam' = any (m.keys)
-             then nullif(s.state ->> '@exam', '') end
+           nullif(s.state ->> '@contact', ''),
+           nullif(s.state ->> '@exam', ''),
+           p_table = 'hubspot_bookings' and s.state is not null
+             and (f.whole or m.keys && '{@contact,@exam}'::text[])
       from merged m
       left join hubspot_sync.hubspot_bookings b
         on p_table = 'hubspot_bookings' and b.id = m.record

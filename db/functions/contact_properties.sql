@@ -3,20 +3,22 @@ create or replace function hubspot_sync.contact_properties(
   p_contact hubspot_sync.hubspot_contact_credits
 )
   returns jsonb
-  language sql
+  language plpgsql
   immutable
   set search_path = ''
 as $$
-  select jsonb_build_object(
-    'student_id', p_contact.student_id,
-    'email', p_contact.email,
-    'firstname', coalesce(p_contact.firstname, ''),
-    'lastname', coalesce(p_contact.lastname, ''),
-    'sj_credits', p_contact.sj_credits::text,
-    'cs_credits', p_contact.cs_credits::text,
-    'sjmini_credits', p_contact.sjmini_credits::text,
-    'mock_discussion_token', p_contact.mock_discussion_token::text,
-    'shared_mock_credits', p_contact.shared_mock_credits::text);
+begin
+  return jsonb_build_object(
+      'student_id', p_contact.student_id,
+      'email', p_contact.email,
+      'firstname', coalesce(p_contact.firstname, ''),
+      'lastname', coalesce(p_contact.lastname, ''),
+      'sj_credits', p_contact.sj_credits::text,
+      'cs_credits', p_contact.cs_credits::text,
+      'sjmini_credits', p_contact.sjmini_credits::text,
+      'mock_discussion_token', p_contact.mock_discussion_token::text,
+      'shared_mock_credits', p_contact.shared_mock_credits::text);
+end;
 $$;
 
 comment on function hubspot_sync.contact_properties(hubspot_sync.hubspot_contact_credits) is

@@ -121,11 +121,8 @@ begin
       end if;
 
       -- Whoever held the contact may have been this very request.
-      if v_key is not null then
-        v_answer := hubspot_sync.replay_booking(v_key, v_request);
-        if v_answer.id is not null then
-          return v_answer;
-        end if;
+      if exists (select from hubspot_sync.hubspot_bookings b where b.idempotency_key = v_key) then
+        return hubspot_sync.replay_booking(v_key, v_request);
       end if;
 
       select b.booking_id

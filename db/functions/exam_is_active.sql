@@ -3,10 +3,7 @@ create or replace function hubspot_sync.exam_is_active(p_is_active text)
   returns boolean
   language sql
   immutable
-  set search_path = ''
-as $$
-  select coalesce(lower(trim(p_is_active)) in ('true', 't', '1', 'yes', 'active'), false);
-$$;
+  return coalesce(lower(trim(p_is_active)) in ('true', 't', '1', 'yes', 'active'), false);
 
 comment on function hubspot_sync.exam_is_active(text) is
   'Whether an exam''s is_active means active; null and unknown texts mean it is not.';

@@ -1,13 +1,15 @@
 -- Reads one setting.
 create or replace function hubspot_sync.setting(p_key text)
   returns text
-  language sql
+  language plpgsql
   stable
   set search_path = ''
 as $$
-  select s.value
-    from hubspot_sync.settings s
-   where s.key = p_key;
+begin
+  return (select s.value
+            from hubspot_sync.settings s
+           where s.key = p_key);
+end;
 $$;
 
 comment on function hubspot_sync.setting(text) is

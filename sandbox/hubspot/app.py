@@ -47,12 +47,14 @@ def create_app(store: Store, limits: Limits, faults: Faults, token: str) -> Star
         faults: the switchable faults.
         token: the bearer token that is let in.
     """
+    store.index.lag_seconds = limits.settings.index_lag_seconds
     gate = Gate(store, limits, faults, token)
     routes = [_route(gate, method, path, verb) for method, path, verb in VERBS]
 
     async def no_route(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
-        gate.calls.note(f"{request.method} (no such route)", str(status))
+        if not request.url.path.startswith("/_sandbox"):
+            gate.calls.note(f"{request.method} (no such route)", str(status))
         body = {"status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND"}
         return JSONResponse(body | {"correlationId": str(uuid.uuid4())}, status, media_type=JSON)
 

@@ -92,7 +92,8 @@ class Faults:
         """Switch to these faults, and no others; ``seed`` restarts the generator.
 
         Raises:
-            ValueError: an unknown kind or field, or a pattern that is no regular expression.
+            ValueError: an unknown kind or field, a number that is none, a rule without property,
+                or a pattern that is no regular expression.
         """
         known = {f.name for f in fields(Fault)} - {"fired"}
         faults = []
@@ -101,9 +102,14 @@ class Faults:
                 raise ValueError(f"no fault {specification.get('kind')!r}; there are {KINDS}")
             if unknown := set(specification) - known:
                 raise ValueError(f"a fault has no {sorted(unknown)}")
+            for name in ("count", "probability", "ms", "retry_after"):
+                if not isinstance(specification.get(name, 0), int | float):
+                    raise ValueError(f"{name} is a number")
+            if specification["kind"] == "validation_rule" and "property" not in specification:
+                raise ValueError("a validation_rule needs a property")
             try:
                 re.compile(specification.get("pattern", ""))
-            except re.error as error:
+            except (TypeError, re.error) as error:
                 raise ValueError(f"pattern: {error}") from None
             faults.append(Fault(**specification))
         self._active = faults

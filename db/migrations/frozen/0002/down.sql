@@ -22,8 +22,6 @@ drop index hubspot_sync.idx_bookings_created_at;
 drop index hubspot_sync.idx_bookings_status;
 drop index hubspot_sync.idx_bookings_student_email;
 drop index hubspot_sync.idx_bookings_student_id;
-drop index hubspot_sync.idx_bookings_contact;
-drop index hubspot_sync.idx_bookings_exam;
 drop index hubspot_sync.bookings_one_active_per_day;
 drop index hubspot_sync.bookings_one_active_per_exam;
 drop index hubspot_sync.bookings_booking_id;
@@ -51,6 +49,7 @@ alter table hubspot_sync.hubspot_bookings
 drop index hubspot_sync.idx_contacts_no_hubspot_id;
 drop index hubspot_sync.idx_contacts_email;
 drop index hubspot_sync.idx_contacts_student_email;
+alter table hubspot_sync.hubspot_contact_credits reset (fillfactor);
 alter table hubspot_sync.hubspot_contact_credits
   drop constraint credits_not_negative,
   alter column hubspot_id set not null,

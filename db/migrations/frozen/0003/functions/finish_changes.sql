@@ -16,6 +16,7 @@ declare
   v_longest interval := hubspot_sync.setting('longest_request')::interval;
   v_finished jsonb;
   v_taken jsonb;
+  v_reborn jsonb;
 begin
   with results as (
     select r.record, r.epoch, r.hubspot_id, r.keys
@@ -80,6 +81,22 @@ begin
     from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
    where v_taken ? f.record::text
   on conflict do nothing;
+
+  -- Another id than before: HubSpot's record was deleted or merged there and has been made anew
+  -- from what we sent, which need not have been all of it.
+  select jsonb_agg(f.record)
+    into v_reborn
+    from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
+    left join hubspot_sync.hubspot_bookings b
+      on p_table = 'hubspot_bookings' and b.id = f.record
+    left join hubspot_sync.hubspot_contact_credits c
+      on p_table = 'hubspot_contact_credits' and c.id = f.record
+   where coalesce(b.hubspot_id, c.hubspot_id) <> f.hubspot_id;
+  insert into hubspot_sync.sync_queue
+    (table_name, record, operation, new_data, next_attempt_at, created_at)
+  select p_table, r.record::uuid, 'resend',
+         hubspot_sync.record_properties(p_table, r.record::uuid), v_now, v_now
+    from jsonb_array_elements_text(v_reborn) r (record);
 
   if p_table = 'hubspot_bookings' then
     update hubspot_sync.hubspot_bookings b

@@ -1,0 +1,68 @@
+# make           what can be done
+# make demo      the main job, on servers of its own
+# make test      all tests
+#
+# The first call makes a virtual environment in .venv. Nothing is installed outside this folder.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint check freeze sandbox sandbox-stop clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.demo ## Show the booking system at work, on servers of its own
+	@$(BIN)/glue demo
+
+test: .venv/.dev ## Run all tests
+	@$(BIN)/pytest
+
+bench: .venv/.demo ## Measure it beside its baselines
+	@$(BIN)/python -m bench
+
+lint: .venv/.dev ## Check the style of Python and SQL and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python db/lint.py
+	$(BIN)/lint-imports
+
+check: lint test ## Everything that must hold before a change is merged
+	$(BIN)/python docs/check.py
+
+freeze: .venv/.dev ## Copy changed SQL into the newest migration
+	@$(BIN)/python db/migrations/freeze.py
+
+sandbox: .venv/.demo ## Start servers in the background: eval "$(make sandbox)"
+	@$(BIN)/python -m sandbox up
+
+sandbox-stop: .venv/.demo ## Stop the servers of `make sandbox` and delete their data
+	@$(BIN)/python -m sandbox down
+
+clean: ## Delete .venv and everything else that was made here
+	@test ! -x $(BIN)/python || $(BIN)/python -m sandbox down || true
+	rm -rf .venv .sandbox .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. What it says goes to standard error, so that `eval "$(make sandbox)"` works.
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed. If it has another name: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@echo "Making a virtual environment in .venv ..." >&2
+	@$(PYTHON) -m venv .venv >/dev/null || { \
+	  rm -rf .venv; \
+	  echo "$(PYTHON) cannot make one. On Debian or Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; }
+
+.venv/.demo: pyproject.toml | .venv/bin/pip
+	@echo "Installing what the demo needs (about 150 MB) ..." >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[sandbox]' >&2
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/pip
+	@echo "Installing what the tests need (about 270 MB) ..." >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' >&2
+	@touch $@ .venv/.demo

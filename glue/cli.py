@@ -1,0 +1,220 @@
+"""The command line. One command a verb; each verb is a module of its own.
+
+Exit codes, for cron: 0 done, 1 something needs a person, 2 called or configured wrongly,
+75 try again later, 77 permission missing.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from glue import config, display, doctor, drain, follow, importing
+from glue.db import connect
+from glue.errors import GlueError
+from glue.hubspot import HubSpot
+from glue.rpc import Rpc
+
+
+class _Failure(click.ClickException):
+    """A GlueError as the command line shows it: one line, what to do, no traceback."""
+
+    def __init__(self, error: GlueError) -> None:
+        super().__init__(f"{error.message}\n  {error.hint}" if error.hint else error.message)
+        self.exit_code = error.exit_code
+
+
+class _Group(click.Group):
+    """Turns our errors into exit codes, for every command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GlueError as error:
+            raise _Failure(error) from error
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, default=str))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mock-exam-booking-core")
+def main() -> None:
+    """Keeps HubSpot true to the booking core in Postgres.
+
+    \b
+    Environment:
+      DATABASE_URL           postgresql://user@host/database   (required)
+      HUBSPOT_ACCESS_TOKEN   a private app's token             (to talk to HubSpot)
+      HUBSPOT_BASE_URL       default https://api.hubapi.com
+      HUBSPOT_BOOKING_TYPE   the bookings' object type id
+      HUBSPOT_EXAM_TYPE      the exams' object type id
+      REDIS_URL              optional
+    """
+
+
+@main.command("drain")
+@click.option("--once/--follow", default=True, help="Until nothing is due, or as a service.")
+@click.option("--lease", default=120.0, show_default=True, help="Seconds a claimed batch is ours.")
+@json_option
+def drain_command(once: bool, lease: float, as_json: bool) -> None:
+    """Send the outbox to HubSpot.
+
+    \b
+    Examples:
+      glue drain --once            # cron: */2 * * * *
+      glue drain --follow          # a service; SIGTERM ends it after the batch in hand
+      glue drain --once --json
+    """
+    settings = config.hubspot()
+    if lease <= settings.timeout:
+        raise click.UsageError(f"--lease must be longer than a request: {settings.timeout:g} s")
+    stop = follow.stop_on_signals()
+    with HubSpot(settings) as hubspot:
+        if once:
+            with connect(config.database_url()) as connection:
+                rpc = Rpc(connection)
+                with display.spinner("sending", quiet=as_json) as progress:
+                    worker = drain.Drain(
+                        rpc, hubspot, lease=lease, stopped=stop.is_set, progress=progress
+                    )
+                    report = worker.run_once()
+                queue = rpc.queue_status()
+            if as_json:
+                _print_json({**dataclasses.asdict(report), "queue": queue})
+            else:
+                display.drained(report, queue)
+            if report.dead:
+                sys.exit(1)
+            if report.failed:
+                sys.exit(75)
+            return
+
+        def run() -> bool:
+            # A connection a round: a server that came back is found, and none is held idle.
+            with connect(config.database_url()) as connection:
+                worker = drain.Drain(Rpc(connection), hubspot, lease=lease, stopped=stop.is_set)
+                report = worker.run_once()
+            if report.sent or report.failed:
+                _print_json(dataclasses.asdict(report)) if as_json else display.line(report)
+            return bool(report.sent)
+
+        follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
+
+
+@main.command("import")
+@json_option
+def import_command(as_json: bool) -> None:
+    """Bring HubSpot's exams and contacts into Postgres. Safe to run again.
+
+    \b
+    Example:
+      glue import
+    """
+    with (
+        connect(config.database_url()) as connection,
+        HubSpot(config.hubspot()) as hubspot,
+        display.spinner("importing", quiet=as_json) as progress,
+    ):
+        report = importing.run(Rpc(connection), hubspot, lambda _, count: progress(count))
+    if as_json:
+        _print_json(dataclasses.asdict(report))
+    else:
+        click.echo(f"{report.exams} exams and {report.contacts} contacts; {report.refused} refused")
+    if report.refused:
+        click.echo("See hubspot_sync.sync_errors for the reasons.", err=True)
+        sys.exit(1)
+
+
+@main.command("refresh")
+@click.option("--force", is_flag=True, help="Also when nothing has changed.")
+@json_option
+def refresh_command(force: bool, as_json: bool) -> None:
+    """Refresh the analytics, if anything they are made of has changed.
+
+    \b
+    Examples:
+      glue refresh                 # cron: 15 3 * * *
+      glue refresh --force
+    """
+    with connect(config.database_url()) as connection:
+        refreshed = Rpc(connection).refresh_analytics(force)
+    if as_json:
+        _print_json({"refreshed": refreshed})
+    else:
+        click.echo("refreshed" if refreshed else "nothing has changed since the last refresh")
+
+
+@main.command("verify")
+@json_option
+def verify_command(as_json: bool) -> None:
+    """Check every invariant of the system. Changes nothing; exit 1 when one is broken.
+
+    \b
+    Example:
+      glue verify && echo all is well
+    """
+    with connect(config.database_url()) as connection:
+        checks = Rpc(connection).verify()
+    if as_json:
+        _print_json(checks)
+    else:
+        display.checks(checks)
+    if any(check["violations"] for check in checks):
+        sys.exit(1)
+
+
+@main.command("doctor")
+@json_option
+def doctor_command(as_json: bool) -> None:
+    """Look whether Postgres, HubSpot and Redis can be reached, and say what to do.
+
+    \b
+    Example:
+      glue doctor
+    """
+    findings = doctor.examine(os.environ)
+    if as_json:
+        _print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        display.findings(findings)
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@main.command("demo")
+@click.option("--students", default=250, show_default=True, help="How many rush the one exam.")
+@click.option("--seed", default=7, show_default=True, help="Of HubSpot's data and of chance.")
+@json_option
+def demo_command(students: int, seed: int, as_json: bool) -> None:
+    """Show the whole thing on this machine: import, a rush, the drain, the analytics.
+
+    Starts a Postgres, a Valkey and a HubSpot simulator of its own (or a database of its own on
+    the server of DATABASE_URL) and removes them again. Exit 1 when an invariant fails.
+
+    \b
+    Examples:
+      glue demo
+      glue demo --json | python3 -m json.tool
+    """
+    try:
+        from glue import demo  # needs the extra «sandbox»
+    except ImportError as error:
+        raise GlueError(
+            f"the demo needs a package that is not installed: {error.name}",
+            "Run «pip install 'mock-exam-booking-core[sandbox]'», or «make demo» in a checkout.",
+        ) from error
+    with display.steps(quiet=as_json) as step:
+        figures, analytics = demo.run(students=students, seed=seed, step=step)
+    if as_json:
+        _print_json(figures)
+    else:
+        display.demo(figures, analytics)
+    demo.judge(figures)

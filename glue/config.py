@@ -1,0 +1,54 @@
+"""What the environment says. Every secret comes from here and nowhere else."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from glue.errors import ConfigError
+
+# Version 2026-09 is pinned: HubSpot ships a new one each March and September.
+API_VERSION = "2026-09"
+HUBSPOT = "https://api.hubapi.com"
+
+
+@dataclass(frozen=True)
+class HubSpotConfig:
+    """How to reach HubSpot.
+
+    base_url: without a slash at the end. access_token: of a private app; never printed.
+    booking_type, exam_type: the ids of the two custom objects. timeout: of one request, seconds.
+    """
+
+    base_url: str
+    access_token: str = field(repr=False)
+    booking_type: str = "2-50158943"
+    exam_type: str = "2-50158913"
+    timeout: float = 20.0
+
+
+def database_url(env: Mapping[str, str] = os.environ) -> str:
+    """DATABASE_URL. Raises ConfigError when it is missing."""
+    return _need(env, "DATABASE_URL", "postgresql://user@host:5432/database")
+
+
+def redis_url(env: Mapping[str, str] = os.environ) -> str | None:
+    """REDIS_URL, or None: everything works without Redis."""
+    return env.get("REDIS_URL") or None
+
+
+def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
+    """HUBSPOT_ACCESS_TOKEN and the variables beside it. Raises ConfigError when it is missing."""
+    defaults = HubSpotConfig("", "")
+    return HubSpotConfig(
+        base_url=env.get("HUBSPOT_BASE_URL", HUBSPOT).rstrip("/"),
+        access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app"),
+        booking_type=env.get("HUBSPOT_BOOKING_TYPE", defaults.booking_type),
+        exam_type=env.get("HUBSPOT_EXAM_TYPE", defaults.exam_type),
+    )
+
+
+def _need(env: Mapping[str, str], name: str, example: str) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        raise ConfigError(f"{name} is not set", hint=f"export {name}={example!r}")
+    return value

@@ -1,0 +1,50 @@
+"""Connections to Postgres."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.rows import dict_row
+
+from glue.errors import DatabaseError, Refused
+
+
+def connect(url: str) -> psycopg.Connection:
+    """A connection in autocommit: every call is a transaction of its own, none stays open.
+
+    Rows are dicts. Statements are never prepared, so a transaction pooler may stand between.
+    Raises DatabaseError when the server cannot be reached.
+    """
+    with translated():
+        return psycopg.connect(
+            url, autocommit=True, row_factory=dict_row, prepare_threshold=None, connect_timeout=10
+        )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns psycopg's errors into ours: by SQLSTATE, never by text."""
+    try:
+        yield
+    except psycopg.Error as error:
+        diagnosis = error.diag
+        code = diagnosis.sqlstate or ""
+        if code.startswith("MB") or code in ("22023", "42501"):
+            raise Refused(
+                code,
+                diagnosis.message_primary or "",
+                diagnosis.message_detail or "",
+                diagnosis.message_hint or "",
+            ) from error
+        if code in ("42883", "3F000", "42P01"):
+            raise DatabaseError(
+                f"the database lacks what this version needs: {diagnosis.message_primary}",
+                "Run «alembic upgrade head» with the same DATABASE_URL.",
+            ) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, psycopg.OperationalError) and not code:
+            raise DatabaseError(
+                f"cannot reach Postgres: {reason}",
+                "Check DATABASE_URL, and that the server runs and takes connections.",
+            ) from error
+        raise DatabaseError(f"Postgres failed ({code}): {reason}") from error

@@ -1,0 +1,160 @@
+"""What people see: tables, bars and progress. Progress goes to stderr, results to stdout."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.bar import Bar
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def spinner(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A running count with its rate; yields a function told of every step's size."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description} {task.completed:,.0f} records"),
+        TextColumn("{task.speed:,.0f}/s", style="dim"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=quiet) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda count: progress.advance(task, count)
+
+
+class Step:
+    """One line of the demo: `step(text, total)` begins it, `.advance(n)` moves its bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = None
+
+    def __call__(self, text: str, total: int | None = 1) -> "Step":
+        self.done()
+        self._task = self._progress.add_task(text, total=total)
+        return self
+
+    def advance(self, count: int = 1) -> None:
+        self._progress.advance(self._task, count)
+
+    def done(self) -> None:
+        if self._task is not None:
+            task = self._progress.tasks[self._task]
+            total = task.total or task.completed or 1
+            self._progress.update(self._task, total=total, completed=total)
+
+
+@contextmanager
+def steps(*, quiet: bool) -> Iterator[Step]:
+    """The demo's lines with their bars."""
+    columns = (
+        TextColumn("{task.description:<58}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=quiet) as progress:
+        step = Step(progress)
+        yield step
+        step.done()
+
+
+def line(report: Any) -> None:
+    """A run of the follower in one line."""
+    out.print(f"sent {report.sent}, for later {report.failed}, dead {report.dead}")
+
+
+def drained(report: Any, queue: list[dict[str, Any]]) -> None:
+    """What a drain did, and what is still open."""
+    line(report)
+    for error in report.errors:
+        err.print(f"  {error}", style="yellow")
+    if queue:
+        table = Table("table", "due", "waiting", "dead", "oldest")
+        for row in queue:
+            table.add_row(*(str(value) for value in row.values()))
+        out.print(table)
+
+
+def checks(rows: list[dict[str, Any]]) -> None:
+    """The invariants, one a line."""
+    table = Table("invariant", "meaning", "violations", "for example")
+    for row in rows:
+        style = "bold red" if row["violations"] else None
+        table.add_row(
+            row["name"], row["meaning"], str(row["violations"]), row["sample"] or "", style=style
+        )
+    out.print(table)
+
+
+def findings(rows: list[Any]) -> None:
+    """What the doctor saw."""
+    table = Table("", "", "seen")
+    for row in rows:
+        seen = row.seen if row.ok else f"{row.seen}\n{row.hint}"
+        table.add_row("[green]ok[/]" if row.ok else "[red]no[/]", row.name, seen)
+    out.print(table)
+
+
+def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:
+    """The demo's table and chart."""
+    f = figures
+    table = Table("", "", "", title="The rush", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    spent, expected = f["credits_spent"], f["credits_expected"]
+    calls, fewest = f["hubspot_calls"], f["hubspot_calls_minimum"]
+    for name, value, note in (
+        ("students at one exam, all at once", f["students"], f"{f['capacity']} seats"),
+        ("booked", f["booked"], f"{f['refused_full']} told it is full"),
+        ("overbooked", f["overbooked"], ""),
+        ("booked ones who sent their request again", f["replayed"], "nobody booked twice"),
+        ("other bookings that day", f["other_bookings"], f"{f['cancelled']} cancelled"),
+        ("credits spent", spent, f"{expected} expected"),
+        ("changes not yet in HubSpot", f["outbox_pending"], ""),
+        (
+            "the exam's bookings in HubSpot",
+            f["hubspot_bookings"],
+            f"{f['hubspot_duplicates']} duplicates",
+        ),
+        ("HubSpot calls, the import's included", calls, f"{fewest} at the least"),
+        ("broken invariants", f["violations"], ""),
+        (
+            "a request took, in ms",
+            f"{f['p50_ms']:.0f}",
+            f"95 %: {f['p95_ms']:.0f}, slowest: {f['max_ms']:.0f}",
+        ),
+    ):
+        table.add_row(name, str(value), note)
+    out.print(table)
+
+    weeks = sorted({row["week"] for row in analytics})
+    types = sorted({row["mock_type"] for row in analytics})
+    by = {(row["week"], row["mock_type"]): row for row in analytics}
+    chart = Table(title="Bookings per week of the exam", title_justify="left", box=None)
+    chart.add_column("week of")
+    for mock_type in types:
+        chart.add_column(mock_type)
+    most = max((row["total_bookings"] for row in analytics), default=1) or 1
+    for week in weeks:
+        cells = []
+        for mock_type in types:
+            row = by.get((week, mock_type))
+            cells.append(_bar(row, most) if row else "")
+        chart.add_row(f"{week:%d %b}", *cells)
+    out.print(chart)
+
+
+def _bar(row: dict[str, Any], most: int) -> Table:
+    """A bar of bookings, their number, and how full the exams are."""
+    cell = Table.grid(padding=(0, 1))
+    used = row["avg_utilization"]
+    cell.add_row(
+        Bar(most, 0, row["total_bookings"], width=10),
+        f"{row['total_bookings']:>3} {'' if used is None else f'{used:>4.0%}'}",
+    )
+    return cell

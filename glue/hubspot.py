@@ -1,0 +1,172 @@
+"""HubSpot over HTTP, and nothing else: no retries, no waiting, no state.
+
+A retry is the outbox's business; here an answer becomes a value or an exception of
+glue.errors. Batches hold at most 100 inputs (HubSpot's limit).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from glue.config import API_VERSION, HubSpotConfig
+from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unauthorized, Unavailable
+
+BATCH = 100
+TOO_MANY = 429
+LOCKED = 423
+MIGRATING = 477
+
+
+@dataclass
+class BatchResult:
+    """The answer to a batch. results: records written, in no order. errors: trace id → reason."""
+
+    results: list[dict[str, Any]] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class HubSpot:
+    """One account. transport: for tests, anything httpx takes."""
+
+    def __init__(
+        self, config: HubSpotConfig, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.config = config
+        self.timeout = config.timeout
+        self._client = httpx.Client(
+            base_url=config.base_url,
+            headers={"Authorization": f"Bearer {config.access_token}"},
+            timeout=config.timeout,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> "HubSpot":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def list_objects(
+        self, object_type: str, properties: Iterable[str], after: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of 100 records, and the cursor of the next page or None."""
+        params = {"limit": str(BATCH), "properties": ",".join(properties)}
+        if after:
+            params["after"] = after
+        body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
+        return body.get("results", []), body.get("paging", {}).get("next", {}).get("after")
+
+    def batch_upsert(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
+        """Creates or updates by a unique property: inputs {id, idProperty, properties, …}."""
+        return self._batch(object_type, "upsert", inputs)
+
+    def batch_update(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
+        """Updates by HubSpot's id: inputs {id, properties, objectWriteTraceId}."""
+        return self._batch(object_type, "update", inputs)
+
+    def batch_archive(self, object_type: str, ids: Sequence[str]) -> None:
+        """Archives records; one that is archived already is no error."""
+        self._post(
+            f"/crm/objects/{API_VERSION}/{object_type}/batch/archive",
+            {"inputs": [{"id": record_id} for record_id in ids]},
+        )
+
+    def batch_read(
+        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str
+    ) -> list[dict[str, Any]]:
+        """Records by the values of a unique property; what does not exist is left out."""
+        body = self._post(
+            f"/crm/objects/{API_VERSION}/{object_type}/batch/read",
+            {
+                "inputs": [{"id": value} for value in ids],
+                "idProperty": id_property,
+                "properties": list(properties),
+                "propertiesWithHistory": [],
+            },
+        )
+        return body.get("results", [])
+
+    def associate(self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Links pairs of HubSpot ids by the default link; doing so again changes nothing."""
+        body = self._post(
+            f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/associate/default",
+            {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]},
+        )
+        if errors := body.get("errors"):
+            raise Rejected(f"association refused: {_reason(errors[0])}", status=207)
+
+    def _batch(self, object_type: str, verb: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
+        body = self._post(
+            f"/crm/objects/{API_VERSION}/{object_type}/batch/{verb}", {"inputs": list(inputs)}
+        )
+        errors = {}
+        for error in body.get("errors") or []:
+            for trace_id in (error.get("context") or {}).get("objectWriteTraceId") or []:
+                errors[trace_id] = _reason(error)
+        return BatchResult(body.get("results") or [], errors)
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._send("POST", path, json=body)
+
+    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, path, **request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unavailable(
+                f"cannot reach HubSpot at {self.config.base_url}: {error or 'time-out'}",
+                unanswered=False,
+            ) from error
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"HubSpot did not answer {method} {path}: {error or type(error).__name__}",
+                unanswered=True,
+            ) from error
+        if answer.is_success:
+            return answer.json() if answer.content else {}
+        raise _failure(answer)
+
+
+def _failure(answer: httpx.Response) -> HubSpotError:
+    """The exception for an answer that is not 2xx."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    status = answer.status_code
+    reason = f"HubSpot answered {status}: {_reason(body)}"
+    if body.get("correlationId"):
+        reason += f" (correlationId {body['correlationId']})"
+    if status == httpx.codes.UNAUTHORIZED:
+        return Unauthorized(reason, "Check HUBSPOT_ACCESS_TOKEN.", status=status)
+    if status == httpx.codes.FORBIDDEN:
+        return Forbidden(reason, "Give the private app the scope it lacks.", status=status)
+    if status in (TOO_MANY, LOCKED, MIGRATING):
+        return RateLimited(reason, status=status, retry_after=_retry_after(answer, body))
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        # A gateway's answer says nothing of the server behind it, which may still be at work.
+        return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
+    return Rejected(reason, status=status)
+
+
+def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:
+    """Seconds to wait: what HubSpot says, else what its policy implies."""
+    said = answer.headers.get("Retry-After", "")
+    if re.fullmatch(r"\d+(\.\d+)?", said):
+        return min(float(said), 86_400)
+    if answer.status_code == LOCKED:
+        return 2.0
+    if body.get("policyName") == "DAILY":
+        return 900.0
+    return 1.0 if body.get("category") == "RATE_LIMITS" else 10.0
+
+
+def _reason(body: dict[str, Any]) -> str:
+    """The most telling text of an error body, in one line."""
+    text = str(body.get("message") or body.get("category") or "no message")
+    return " ".join(text.split())[:500]

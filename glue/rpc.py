@@ -1,0 +1,111 @@
+"""The database's functions, as Python calls. This is all the SQL the glue has."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from glue.db import translated
+
+BOOKINGS = "hubspot_bookings"
+CONTACTS = "hubspot_contact_credits"
+EXAMS = "hubspot_mock_exams"
+
+
+@dataclass(frozen=True, eq=False)
+class ClaimedChange:
+    """A leased record to send; see the type hubspot_sync.claimed_change."""
+
+    table_name: str
+    record: UUID
+    epoch: int
+    operation: str
+    hubspot_id: str | None
+    unique_value: str | None
+    properties: dict[str, str]
+    contact_hubspot_id: str | None
+    exam_hubspot_id: str | None
+    associate: bool
+
+
+class Rpc:
+    """Calls functions over one connection. Raises Refused and DatabaseError."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def call(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
+        """The rows of a function called with named arguments.
+
+        function: with its schema, «api.verify». A dict or list goes as jsonb.
+        """
+        names = ", ".join(f"{name} => %({name})s" for name in arguments)
+        values = {
+            name: Jsonb(value) if isinstance(value, (dict, list)) else value
+            for name, value in arguments.items()
+        }
+        with translated():
+            return self._connection.execute(f"select * from {function}({names})", values).fetchall()
+
+    def value(self, function: str, **arguments: Any) -> Any:
+        """The single value of a function that answers one."""
+        return next(iter(self.call(function, **arguments)[0].values()))
+
+    def claim_changes(self, table: str, limit: int, lease: float) -> list[ClaimedChange]:
+        """Leases due records of a table. lease: seconds."""
+        rows = self.call(
+            "hubspot_sync.claim_changes",
+            p_table=table,
+            p_limit=limit,
+            p_lease=timedelta(seconds=lease),
+        )
+        return [ClaimedChange(**row) for row in rows]
+
+    def finish_changes(self, table: str, results: list[dict[str, Any]]) -> int:
+        """Acknowledges sent records; answers how many were still leased."""
+        return self.value("hubspot_sync.finish_changes", p_table=table, p_results=results)
+
+    def fail_changes(self, table: str, failures: list[dict[str, Any]]) -> int:
+        """Gives records back; answers how many became dead letters."""
+        return self.value("hubspot_sync.fail_changes", p_table=table, p_failures=failures)
+
+    def queue_status(self) -> list[dict[str, Any]]:
+        """What is open in the outbox, a row a table."""
+        return self.call("hubspot_sync.queue_status")
+
+    def apply(self, table: str, records: list[dict[str, Any]]) -> dict[str, int]:
+        """Takes HubSpot's exams or contacts; answers applied and refused."""
+        if table == EXAMS:
+            return self.call("hubspot_sync.apply_exams", p_exams=records)[0]
+        return self.call("hubspot_sync.apply_contacts", p_contacts=records)[0]
+
+    def refresh_analytics(self, force: bool = False) -> bool:
+        """Refreshes the analytics; False when nothing had changed."""
+        return self.value("hubspot_sync.refresh_analytics", p_force=force)
+
+    def get_analytics(self, weeks: int) -> list[dict[str, Any]]:
+        """The analytics, a row a week and mock type."""
+        return self.call("api.get_analytics", p_weeks=weeks)
+
+    def verify(self) -> list[dict[str, Any]]:
+        """Every invariant with its violations."""
+        return self.call("api.verify")
+
+    def list_available_exams(self) -> list[dict[str, Any]]:
+        """What can be booked now, soonest first."""
+        return self.call("api.list_available_exams")
+
+    def create_booking(self, **arguments: str) -> dict[str, Any]:
+        """Books; see api.create_booking."""
+        return self.call("api.create_booking", **arguments)[0]
+
+    def cancel_booking(self, booking_id: str) -> dict[str, Any]:
+        """Cancels; see api.cancel_booking."""
+        return self.call("api.cancel_booking", p_booking_id=booking_id)[0]
+
+    def get_contact_credits(self, student_id: str, email: str) -> dict[str, Any]:
+        """A contact's balances; see api.get_contact_credits."""
+        return self.call("api.get_contact_credits", p_student_id=student_id, p_email=email)[0]
