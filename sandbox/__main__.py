@@ -52,6 +52,9 @@ def main() -> None:
 @main.command("serve")
 @click.option("--no-valkey", is_flag=True, help="Leave Valkey out.")
 @click.option("--no-hubspot", is_flag=True, help="Leave the HubSpot simulator out.")
+@click.option(
+    "--own-database", is_flag=True, help="Use a new database on the server of DATABASE_URL."
+)
 @click.option("--no-fsync", is_flag=True, help="Faster, but a power cut ruins the data.")
 @click.option("--migrate", is_flag=True, help="Apply the migrations to the database.")
 @click.option("--ignore-stdin", is_flag=True, help="Go on after the end of standard input.")
@@ -61,6 +64,7 @@ def main() -> None:
 def serve_command(
     no_valkey: bool,
     no_hubspot: bool,
+    own_database: bool,
     no_fsync: bool,
     migrate: bool,
     ignore_stdin: bool,
@@ -81,6 +85,7 @@ def serve_command(
         serve(
             with_valkey=not no_valkey,
             with_hubspot=not no_hubspot,
+            own_database=own_database,
             fsync=not no_fsync,
             run_migrations=migrate,
             seed=seed,

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -168,10 +169,24 @@ def _named_hubspot() -> tuple[str, str] | None:
     return url, token
 
 
+@contextlib.contextmanager
+def _new_database(server_url: str) -> Iterator[str]:
+    """Make a database on a server and drop it in the end; yields its URL."""
+    name = f"sandbox_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    try:
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
+
+
 def serve(
     *,
     with_valkey: bool = True,
     with_hubspot: bool = True,
+    own_database: bool = False,
     fsync: bool = True,
     run_migrations: bool = False,
     seed: int = 1,
@@ -188,6 +203,8 @@ def serve(
     Args:
         with_valkey: False leaves Valkey out.
         with_hubspot: False leaves the HubSpot simulator out.
+        own_database: on the server that DATABASE_URL names, work in a new database and drop
+            it in the end. (A server started here is always new.)
         fsync: False trades safety in a power cut for speed.
         run_migrations: apply the migrations before saying that all is ready.
         seed: of the simulator.
@@ -202,6 +219,7 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     children: list[Child] = []
+    borrowed = contextlib.ExitStack()
     folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
     try:
         folder.chmod(0o711)  # the user that Postgres runs as may pass through
@@ -211,6 +229,8 @@ def serve(
         database_url = _named_database()
         redis_url = _named_redis() if with_valkey else None
         hubspot = _named_hubspot() if with_hubspot else None
+        if database_url and own_database:
+            database_url = borrowed.enter_context(_new_database(database_url))
         if not database_url:
             started = postgres.start(_subfolder(folder, "postgres"), fsync=fsync)
             children.append(started.child)
@@ -242,6 +262,8 @@ def serve(
             signal.signal(number, signal.SIG_IGN)
         for child in reversed(children):
             child.stop()
+        with contextlib.suppress(psycopg.Error):  # the server may be gone
+            borrowed.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -294,6 +316,7 @@ def running(
     *,
     valkey: bool = True,
     hubspot: bool = True,
+    own_database: bool = False,
     fsync: bool = True,
     migrate: bool = False,
     seed: int = 1,
@@ -307,6 +330,8 @@ def running(
     Args:
         valkey: False leaves Valkey out.
         hubspot: False leaves the HubSpot simulator out.
+        own_database: on the server that DATABASE_URL names, work in a new database and drop
+            it in the end.
         fsync: False trades safety in a power cut for speed; for tests.
         migrate: apply the migrations.
         seed: of the simulator; the same seed makes the same records.
@@ -326,6 +351,7 @@ def running(
     options = [f"--seed={seed}"]
     options += [] if valkey else ["--no-valkey"]
     options += [] if hubspot else ["--no-hubspot"]
+    options += ["--own-database"] if own_database else []
     options += [] if fsync else ["--no-fsync"]
     options += ["--migrate"] if migrate else []
     options += [] if contacts is None else [f"--contacts={contacts}"]

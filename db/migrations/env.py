@@ -52,7 +52,9 @@ def run_online() -> None:
         connection.connection.driver_connection.add_notice_handler(
             lambda notice: print(f"{notice.severity}: {notice.message_primary}", file=sys.stderr)
         )
-        connection.exec_driver_sql(f"set client_min_messages = notice; {CREATE_SCHEMA}")
+        connection.exec_driver_sql("set client_min_messages = notice")
+        # A migration that cannot get its lock gives up rather than hold up the applications.
+        connection.exec_driver_sql(f"set lock_timeout = '30s'; {CREATE_SCHEMA}")
         connection.commit()
         context.configure(
             connection=connection,

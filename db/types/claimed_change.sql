@@ -12,6 +12,7 @@ create type hubspot_sync.claimed_change as (
   associate boolean
 );
 comment on type hubspot_sync.claimed_change is
-  'operation: upsert, archive, or nothing (created and deleted before any send). unique_value: booking_id or student_id. properties: names and '
+  'operation: upsert, archive, or nothing (created and deleted before any send). '
+  'unique_value: booking_id or student_id. properties: names and '
   'texts to send. contact_hubspot_id, exam_hubspot_id: what a booking is linked with, or null. '
   'associate: the links are new or changed.';

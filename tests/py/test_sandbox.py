@@ -218,6 +218,19 @@ def test_servers_that_the_environment_names_are_used_and_not_started(
     assert len(family(process.pid)) == 1
 
 
+def test_a_database_of_its_own_is_made_on_a_named_server_and_dropped(
+    connect, empty_database_url, monkeypatch
+):
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    with running(hubspot=False, valkey=False, own_database=True) as used:
+        assert used.database_url != empty_database_url
+        name = connect(used.database_url).info.dbname
+    databases = connect(empty_database_url).execute(
+        "select count(*) from pg_database where datname = %s", [name]
+    )
+    assert databases.fetchone() == (0,)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -1,4 +1,4 @@
--- Audits every change of hubspot_mock_exams; the function, shared by all tables, is write_audit.
+-- Audits every change of hubspot_mock_exams; write_audit is shared by all tables.
 create or replace trigger hubspot_mock_exams_audit
   after insert or update or delete on hubspot_sync.hubspot_mock_exams
   for each row
