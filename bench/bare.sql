@@ -55,7 +55,7 @@ begin
 end;
 $$;
 
--- Both sides are called through a twin of this shape, so that pgbench sees no errors.
+-- Both sides are called through a twin of this shape, because pgbench stops at an error.
 create function bench.try_bare(text, text, text, text)
   returns text
   language plpgsql

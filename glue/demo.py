@@ -7,6 +7,7 @@ not hold makes the demo fail.
 
 import asyncio
 import math
+import os
 import random
 import time
 from typing import Any
@@ -44,6 +45,9 @@ BOOK = (
 def run(*, students: int, seed: int, step: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Runs it all. step: display.Step, or a stand-in. Answers the figures and the analytics."""
     started = time.perf_counter()
+    # The demo writes to its own simulator, never to an account the environment may name.
+    for name in ("HUBSPOT_BASE_URL", "HUBSPOT_ACCESS_TOKEN"):
+        os.environ.pop(name, None)
     step("Start Postgres, Valkey and a HubSpot simulator; migrate")
     with running(
         migrate=True, own_database=True, seed=seed, contacts=CONTACTS, exams=EXAMS

@@ -1,26 +1,20 @@
--- Makes a booking id people can read out: no 0 and O, no 1 and I.
+-- Makes a booking id people can read out: 16 letters and digits, none like another.
 create or replace function hubspot_sync.new_booking_id()
   returns text
   language plpgsql
   volatile
   set search_path = ''
 as $$
-declare
-  c_alphabet constant text := '23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
-  -- The first six bytes of a version 4 uuid are random throughout.
-  v_random bytea := uuid_send(gen_random_uuid());
-  v_code text := '';
 begin
-  for i in 0..5 loop
-    v_code := v_code || substr(c_alphabet, (get_byte(v_random, i) & 31) + 1, 1);
-  end loop;
+  -- The first eight digits of a version 4 uuid are random throughout.
   return 'BK-'
     || to_char(hubspot_sync.clock() at time zone hubspot_sync.setting('time_zone'), 'YYYYMMDD')
-    || '-' || v_code;
+    || '-'
+    || translate(left(gen_random_uuid()::text, 6), '0123456789abcdef', '3479ACDEFHJKMPRW');
 end;
 $$;
 
 comment on function hubspot_sync.new_booking_id() is
-  'BK-YYYYMMDD-XXXXXX: the day of booking in the business''s time zone and six of 32 letters '
+  'BK-YYYYMMDD-XXXXXX: the day of booking in the business''s time zone and six of 16 letters '
   'and digits; not checked for being unused.';
 revoke execute on function hubspot_sync.new_booking_id() from public;

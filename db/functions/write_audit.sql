@@ -1,5 +1,6 @@
--- Writes the audit log for a row of any of the three tables. What only the synchronisation
--- notes for itself (its times, HubSpot's id) is no change of the record.
+-- Writes the audit log for a row of any of the three tables, and for a booking also, in a
+-- word, what happened to it: booking_events is a view of these rows. What only the
+-- synchronisation notes for itself (its times, HubSpot's id) is no change of the record.
 create or replace function hubspot_sync.write_audit()
   returns trigger
   language plpgsql
@@ -10,38 +11,55 @@ as $$
 declare
   v_old jsonb;
   v_new jsonb;
-  v_id uuid;
-  v_hubspot_id text;
   v_fields text[];
+  v_event text;
 begin
-  if tg_op = 'INSERT' then
-    v_id := new.id;
-    v_hubspot_id := new.hubspot_id;
-    v_new := jsonb_strip_nulls(to_jsonb(new)) - '{idempotency_request,idempotency_result}'::text[];
-  elsif tg_op = 'DELETE' then
-    v_id := old.id;
-    v_hubspot_id := old.hubspot_id;
-    v_old := jsonb_strip_nulls(to_jsonb(old)) - '{idempotency_request,idempotency_result}'::text[];
-  else
-    v_id := new.id;
-    v_hubspot_id := new.hubspot_id;
+  if tg_op = 'UPDATE' then
     v_old := to_jsonb(old);
-    select array_agg(n.key order by n.key), jsonb_object_agg(n.key, v_old -> n.key),
+    v_new := to_jsonb(new);
+    select array_agg(n.key), jsonb_object_agg(n.key, v_old -> n.key),
            jsonb_object_agg(n.key, n.value)
       into v_fields, v_old, v_new
-      from jsonb_each(to_jsonb(new)) n
-     where n.value is distinct from v_old -> n.key
-       and n.key <> all ('{updated_at,synced_at,hubspot_last_sync_at,hubspot_id}'::text[]);
+      from jsonb_each(v_new) n
+     where n.value <> v_old -> n.key
+       and n.key not in ('updated_at', 'synced_at', 'hubspot_last_sync_at', 'hubspot_id');
     if v_fields is null then
       return null;
     end if;
+    if tg_table_name = 'hubspot_bookings' then
+      v_event := case
+        when 'is_active' = any (v_fields) and new.is_active in ('Cancelled', 'Completed')
+          then lower(new.is_active)
+        when 'mock_exam_id' = any (v_fields) then 'moved'
+        when 'attendance' = any (v_fields)
+             and lower(new.attendance) in ('no', 'no_show', 'no show') then 'no_show'
+        else 'modified'
+      end;
+    end if;
+    insert into hubspot_sync.supabase_audit_log
+      (table_name, record, hubspot_id, operation, changed_fields, old_values, new_values, actor,
+       event_type, reason, created_at)
+    values
+      (tg_table_name, new.id, new.hubspot_id, 'update', v_fields, v_old, v_new,
+       hubspot_sync.actor(), v_event,
+       nullif(current_setting('hubspot_sync.reason', true), ''), hubspot_sync.clock());
+  elsif tg_op = 'INSERT' then
+    insert into hubspot_sync.supabase_audit_log
+      (table_name, record, hubspot_id, operation, new_values, actor, event_type, created_at)
+    values
+      (tg_table_name, new.id, new.hubspot_id, 'insert',
+       jsonb_strip_nulls(to_jsonb(new)) - '{idempotency_request,idempotency_result}'::text[],
+       hubspot_sync.actor(),
+       case tg_table_name when 'hubspot_bookings' then 'created' end, hubspot_sync.clock());
+  else
+    insert into hubspot_sync.supabase_audit_log
+      (table_name, record, hubspot_id, operation, old_values, actor, event_type, created_at)
+    values
+      (tg_table_name, old.id, old.hubspot_id, 'delete',
+       jsonb_strip_nulls(to_jsonb(old)) - '{idempotency_request,idempotency_result}'::text[],
+       hubspot_sync.actor(),
+       case tg_table_name when 'hubspot_bookings' then 'deleted' end, hubspot_sync.clock());
   end if;
-  insert into hubspot_sync.supabase_audit_log
-    (table_name, record, hubspot_id, operation, changed_fields, old_values, new_values, actor,
-     created_at)
-  values
-    (tg_table_name, v_id, v_hubspot_id, lower(tg_op), v_fields, v_old, v_new,
-     hubspot_sync.actor(), hubspot_sync.clock());
   return null;
 end;
 $$;

@@ -3,8 +3,6 @@
 --
 -- It fires after the statement, when the other triggers are done: the counter is the last row
 -- a booking locks. Exams are taken in order, so two writers of many bookings cannot deadlock.
--- The advisory lock makes waiters of one exam queue once, instead of waking up together at
--- every commit to look at the row again.
 create or replace function hubspot_sync.hubspot_bookings_seats()
   returns trigger
   language plpgsql
@@ -23,7 +21,6 @@ begin
        group by n.exam
        order by n.exam
     loop
-      perform pg_advisory_xact_lock(hashtextextended(v_exam::text, 0));
       update hubspot_sync.exam_seats s set taken = s.taken + v_delta where s.exam = v_exam;
     end loop;
   elsif tg_op = 'DELETE' then
@@ -34,7 +31,6 @@ begin
        group by o.exam
        order by o.exam
     loop
-      perform pg_advisory_xact_lock(hashtextextended(v_exam::text, 0));
       update hubspot_sync.exam_seats s set taken = s.taken - v_delta where s.exam = v_exam;
     end loop;
   else
@@ -51,7 +47,6 @@ begin
       having sum(c.delta) <> 0
        order by c.exam
     loop
-      perform pg_advisory_xact_lock(hashtextextended(v_exam::text, 0));
       update hubspot_sync.exam_seats s set taken = s.taken + v_delta where s.exam = v_exam;
     end loop;
   end if;

@@ -11,7 +11,7 @@ depends_on = None
 def upgrade() -> None:
     replay("0003", "up.sql")
     replay_sources("0003")
-    replay("0003", "adopt.sql")
+    replay("0003", "after.sql")
 
 
 def downgrade() -> None:

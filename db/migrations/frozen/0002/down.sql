@@ -47,8 +47,6 @@ alter table hubspot_sync.hubspot_bookings
   drop column hubspot_last_sync_at;
 
 drop index hubspot_sync.idx_contacts_no_hubspot_id;
-drop index hubspot_sync.idx_contacts_email;
-drop index hubspot_sync.idx_contacts_student_email;
 alter table hubspot_sync.hubspot_contact_credits reset (fillfactor);
 alter table hubspot_sync.hubspot_contact_credits
   drop constraint credits_not_negative,

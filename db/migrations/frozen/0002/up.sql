@@ -93,9 +93,7 @@ alter table hubspot_sync.hubspot_contact_credits
   alter column shared_mock_credits set not null;
 alter table hubspot_sync.hubspot_contact_credits drop constraint credits_not_null;
 
-create index idx_contacts_student_email
-  on hubspot_sync.hubspot_contact_credits (student_id, lower(email));
-create index idx_contacts_email on hubspot_sync.hubspot_contact_credits (lower(email));
+-- A contact is found by student id; unique_student_email begins with it.
 create index idx_contacts_no_hubspot_id
   on hubspot_sync.hubspot_contact_credits (created_at) where hubspot_id is null;
 

@@ -17,7 +17,7 @@ begin
             hint = 'Run «glue drain --once» until nothing is pending, then downgrade again.';
   end if;
   foreach v_table in array array[
-    'supabase_audit_log', 'booking_events', 'credit_ledger', 'sync_conflicts', 'sync_errors'
+    'supabase_audit_log', 'credit_ledger', 'sync_conflicts', 'sync_errors'
   ] loop
     execute format('select count(*) from hubspot_sync.%I', v_table) into v_rows;
     if v_rows > 0 then
@@ -36,10 +36,11 @@ $$;
 
 drop schema api cascade;
 drop materialized view hubspot_sync.booking_analytics;
+drop view hubspot_sync.booking_events;
 drop type hubspot_sync.claimed_change;
 drop table
   hubspot_sync.exam_seats, hubspot_sync.credit_types, hubspot_sync.settings,
-  hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log, hubspot_sync.booking_events,
+  hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log,
   hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
   hubspot_sync.sync_status;
 drop sequence hubspot_sync.sync_epochs;

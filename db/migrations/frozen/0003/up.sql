@@ -87,35 +87,24 @@ create table hubspot_sync.supabase_audit_log (
   old_values jsonb,
   new_values jsonb,
   actor text not null,
+  event_type text,
+  reason text,
   created_at timestamptz not null default now(),
   hubspot_sent_at timestamptz,
-  constraint supabase_audit_log_pkey primary key (id)
-);
-comment on table hubspot_sync.supabase_audit_log is
-  'Who changed which field of which record from what to what; hubspot_sent_at: when as a note.';
-create index idx_audit_record on hubspot_sync.supabase_audit_log (record);
-create index idx_audit_pending
-  on hubspot_sync.supabase_audit_log (id) where hubspot_sent_at is null;
-
-create table hubspot_sync.booking_events (
-  id bigint generated always as identity,
-  booking uuid not null,
-  booking_id text not null,
-  event_type text not null,
-  admin_email text,
-  metadata jsonb,
-  created_at timestamptz not null default now(),
-  constraint booking_events_pkey primary key (id),
-  constraint booking_events_type_known check (
+  constraint supabase_audit_log_pkey primary key (id),
+  constraint audit_event_type_known check (
     event_type in ('created', 'cancelled', 'completed', 'modified', 'moved', 'no_show',
                    'deleted')
   )
 );
-comment on table hubspot_sync.booking_events is 'What happened to a booking, in a word a day.';
-create index idx_booking_events_booking on hubspot_sync.booking_events (booking_id);
-create index idx_booking_events_type on hubspot_sync.booking_events (event_type, created_at);
-create index idx_booking_events_created_at
-  on hubspot_sync.booking_events using brin (created_at);
+comment on table hubspot_sync.supabase_audit_log is
+  'Who changed which field of which record from what to what, and why (reason); event_type: for '
+  'a booking, what that was in a word; hubspot_sent_at: when it went to HubSpot as a note.';
+create index idx_audit_record on hubspot_sync.supabase_audit_log (record);
+create index idx_audit_event
+  on hubspot_sync.supabase_audit_log (event_type, created_at) where event_type is not null;
+create index idx_audit_pending
+  on hubspot_sync.supabase_audit_log (id) where hubspot_sent_at is null;
 
 -- The outbox. A row is open until it is synced or dead. A claim stamps the open rows it covers
 -- with its epoch and moves their next_attempt_at to the end of its lease.

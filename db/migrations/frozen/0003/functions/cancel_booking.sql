@@ -81,12 +81,12 @@ begin
                      coalesce(v_booking.contact::text, 'null')));
     end if;
 
-    perform set_config('hubspot_sync.event_reason', coalesce(p_reason, ''), true);
+    perform set_config('hubspot_sync.reason', coalesce(p_reason, ''), true);
     update hubspot_sync.hubspot_bookings b
        set is_active = 'Cancelled', updated_at = v_now
      where b.id = v_booking.id
     returning b.* into v_booking;
-    perform set_config('hubspot_sync.event_reason', '', true);
+    perform set_config('hubspot_sync.reason', '', true);
     return hubspot_sync.booking_answer(v_booking, false);
   exception
     when lock_not_available or deadlock_detected then

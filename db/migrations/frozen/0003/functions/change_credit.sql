@@ -12,9 +12,11 @@ create or replace function hubspot_sync.change_credit(
   volatile
   set search_path = ''
 as $$
+declare
+  v_note text;
 begin
-  perform set_config('hubspot_sync.ledger_reason', p_reason, true),
-          set_config('hubspot_sync.ledger_booking', coalesce(p_booking::text, ''), true);
+  v_note := set_config('hubspot_sync.ledger_reason', p_reason, true);
+  v_note := set_config('hubspot_sync.ledger_booking', coalesce(p_booking::text, ''), true);
   update hubspot_sync.hubspot_contact_credits c
      set sj_credits = c.sj_credits
            + case p_credit when 'sj_credits' then p_delta else 0 end,
@@ -28,8 +30,7 @@ begin
            + case p_credit when 'shared_mock_credits' then p_delta else 0 end,
          updated_at = hubspot_sync.clock()
    where c.id = p_contact;
-  perform set_config('hubspot_sync.ledger_reason', '', true),
-          set_config('hubspot_sync.ledger_booking', '', true);
+  v_note := set_config('hubspot_sync.ledger_reason', '', true);
 end;
 $$;
 

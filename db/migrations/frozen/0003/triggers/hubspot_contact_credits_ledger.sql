@@ -8,30 +8,44 @@ create or replace function hubspot_sync.hubspot_contact_credits_ledger()
   security definer
   set search_path = ''
 as $$
+declare
+  v_before integer;
+  v_after integer;
+  v_credit text;
+  v_reason text := case tg_op
+    when 'INSERT' then 'opening'
+    else coalesce(nullif(current_setting('hubspot_sync.ledger_reason', true), ''), 'adjustment')
+  end;
 begin
-  insert into hubspot_sync.credit_ledger
-    (contact, credit, delta, balance_before, balance_after, booking, reason, actor, created_at)
-  select new.id, v.credit, v.after - v.before, v.before, v.after,
-         nullif(current_setting('hubspot_sync.ledger_booking', true), '')::uuid,
-         case tg_op
-           when 'INSERT' then 'opening'
-           else coalesce(nullif(current_setting('hubspot_sync.ledger_reason', true), ''),
-                         'adjustment')
-         end,
-         hubspot_sync.actor(), hubspot_sync.clock()
-    from (values
-      ('sj_credits', case tg_op when 'INSERT' then 0 else old.sj_credits end, new.sj_credits),
-      ('cs_credits', case tg_op when 'INSERT' then 0 else old.cs_credits end, new.cs_credits),
-      ('sjmini_credits',
-       case tg_op when 'INSERT' then 0 else old.sjmini_credits end, new.sjmini_credits),
-      ('mock_discussion_token',
-       case tg_op when 'INSERT' then 0 else old.mock_discussion_token end,
-       new.mock_discussion_token),
-      ('shared_mock_credits',
-       case tg_op when 'INSERT' then 0 else old.shared_mock_credits end,
-       new.shared_mock_credits)
-    ) as v (credit, before, after)
-   where v.before <> v.after;
+  foreach v_credit in array array[
+    'sj_credits', 'cs_credits', 'sjmini_credits', 'mock_discussion_token', 'shared_mock_credits'
+  ] loop
+    case v_credit
+      when 'sj_credits' then
+        v_before := old.sj_credits;
+        v_after := new.sj_credits;
+      when 'cs_credits' then
+        v_before := old.cs_credits;
+        v_after := new.cs_credits;
+      when 'sjmini_credits' then
+        v_before := old.sjmini_credits;
+        v_after := new.sjmini_credits;
+      when 'mock_discussion_token' then
+        v_before := old.mock_discussion_token;
+        v_after := new.mock_discussion_token;
+      else
+        v_before := old.shared_mock_credits;
+        v_after := new.shared_mock_credits;
+    end case;
+    continue when v_after = coalesce(v_before, 0);
+    insert into hubspot_sync.credit_ledger
+      (contact, credit, delta, balance_before, balance_after, booking, reason, actor)
+    values
+      (new.id, v_credit, v_after - coalesce(v_before, 0), coalesce(v_before, 0), v_after,
+       case when v_reason not in ('opening', 'adjustment')
+         then nullif(current_setting('hubspot_sync.ledger_booking', true), '')::uuid end,
+       v_reason, hubspot_sync.actor());
+  end loop;
   return null;
 end;
 $$;
@@ -40,17 +54,9 @@ comment on function hubspot_sync.hubspot_contact_credits_ledger() is
   'Trigger: writes credit_ledger for every change of a balance.';
 revoke execute on function hubspot_sync.hubspot_contact_credits_ledger() from public;
 
-create or replace trigger hubspot_contact_credits_ledger_insert
-  after insert on hubspot_sync.hubspot_contact_credits
+create or replace trigger hubspot_contact_credits_ledger
+  after insert or update of sj_credits, cs_credits, sjmini_credits, mock_discussion_token,
+    shared_mock_credits
+  on hubspot_sync.hubspot_contact_credits
   for each row
-  execute function hubspot_sync.hubspot_contact_credits_ledger();
-
-create or replace trigger hubspot_contact_credits_ledger_update
-  after update on hubspot_sync.hubspot_contact_credits
-  for each row
-  when ((old.sj_credits, old.cs_credits, old.sjmini_credits, old.mock_discussion_token,
-         old.shared_mock_credits)
-        is distinct from
-        (new.sj_credits, new.cs_credits, new.sjmini_credits, new.mock_discussion_token,
-         new.shared_mock_credits))
   execute function hubspot_sync.hubspot_contact_credits_ledger();

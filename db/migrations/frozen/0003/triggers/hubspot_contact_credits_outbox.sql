@@ -6,28 +6,34 @@ create or replace function hubspot_sync.hubspot_contact_credits_outbox()
   security definer
   set search_path = ''
 as $$
+declare
+  v_new jsonb;
 begin
-  if tg_op = 'INSERT' then
-    perform hubspot_sync.enqueue_change(
-      'hubspot_contact_credits', new.id, 'insert', null, hubspot_sync.contact_properties(new));
-    return null;
-  end if;
   if tg_op = 'UPDATE' then
+    v_new := hubspot_sync.contact_properties(new, old);
+    if v_new <> '{}' then
+      insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
+      values ('hubspot_contact_credits', new.id, 'update',
+              hubspot_sync.contact_properties(old, new), v_new);
+    end if;
     if new.hubspot_id is distinct from old.hubspot_id then
       -- Bookings made before HubSpot had the contact can be associated with it now.
       update hubspot_sync.hubspot_bookings b
          set contact_id = new.hubspot_id
        where b.contact = new.id
+         and b.student_id = new.student_id
          and b.contact_id is distinct from new.hubspot_id;
     end if;
-    perform hubspot_sync.enqueue_change(
-      'hubspot_contact_credits', new.id, 'update',
-      hubspot_sync.contact_properties(old), hubspot_sync.contact_properties(new));
-    return null;
+  elsif tg_op = 'INSERT' then
+    if new.hubspot_id is null then
+      insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
+      values ('hubspot_contact_credits', new.id, 'insert', hubspot_sync.contact_properties(new));
+    end if;
+  else
+    insert into hubspot_sync.sync_queue (table_name, record, operation, old_data)
+    values ('hubspot_contact_credits', old.id, 'delete',
+            jsonb_build_object('hubspot_id', old.hubspot_id, 'student_id', old.student_id));
   end if;
-  perform hubspot_sync.enqueue_change(
-    'hubspot_contact_credits', old.id, 'delete',
-    jsonb_build_object('hubspot_id', old.hubspot_id, 'student_id', old.student_id), null);
   return null;
 end;
 $$;
@@ -36,13 +42,7 @@ comment on function hubspot_sync.hubspot_contact_credits_outbox() is
   'Trigger: puts changes of contacts into sync_queue.';
 revoke execute on function hubspot_sync.hubspot_contact_credits_outbox() from public;
 
-create or replace trigger hubspot_contact_credits_outbox_insert
-  after insert on hubspot_sync.hubspot_contact_credits
-  for each row
-  when (new.hubspot_id is null)
-  execute function hubspot_sync.hubspot_contact_credits_outbox();
-
 create or replace trigger hubspot_contact_credits_outbox
-  after update or delete on hubspot_sync.hubspot_contact_credits
+  after insert or update or delete on hubspot_sync.hubspot_contact_credits
   for each row
   execute function hubspot_sync.hubspot_contact_credits_outbox();

@@ -1,3 +1,16 @@
+-- From here on time is what our clock says.
+alter table hubspot_sync.credit_ledger
+  alter column created_at set default hubspot_sync.clock();
+alter table hubspot_sync.supabase_audit_log
+  alter column created_at set default hubspot_sync.clock();
+alter table hubspot_sync.sync_queue
+  alter column created_at set default hubspot_sync.clock(),
+  alter column next_attempt_at set default hubspot_sync.clock();
+alter table hubspot_sync.sync_errors
+  alter column created_at set default hubspot_sync.clock();
+alter table hubspot_sync.sync_conflicts
+  alter column created_at set default hubspot_sync.clock();
+
 -- Rows that were here before the triggers get what the triggers give every later one.
 update hubspot_sync.hubspot_mock_exams e
    set starts_at = hubspot_sync.exam_starts_at(e.exam_date, e.start_time);

@@ -1,0 +1,35 @@
+begin;
+select plan(8);
+
+insert into hubspot_sync.hubspot_contact_credits (hubspot_id, student_id, email, sj_credits)
+values ('C-1', 'S-1', 'ann@example.com', 2);
+create temp table before as table hubspot_sync.credit_ledger;
+
+select throws_ok('update hubspot_sync.credit_ledger set delta = 9', 'MBAPP', null,
+                 'the ledger refuses an update');
+select throws_ok('update hubspot_sync.credit_ledger set delta = 9 where false', 'MBAPP', null,
+                 'the ledger refuses an update of no row, too');
+select throws_ok('delete from hubspot_sync.credit_ledger', 'MBAPP', null,
+                 'the ledger refuses a delete');
+select throws_ok('truncate hubspot_sync.credit_ledger', 'MBAPP', null,
+                 'the ledger refuses a truncate');
+select throws_ok(
+  $$insert into hubspot_sync.credit_ledger
+      (contact, credit, delta, balance_before, balance_after, reason, actor)
+    select c.id, 'sj_credits', 2, 2, 5, 'adjustment', 'test'
+      from hubspot_sync.hubspot_contact_credits c where c.hubspot_id = 'C-1'$$,
+  '23514', null, 'an entry that does not add up is refused');
+select throws_ok(
+  $$insert into hubspot_sync.credit_ledger
+      (contact, credit, delta, balance_before, balance_after, reason, actor)
+    select c.id, 'sj_credits', -3, 2, -1, 'adjustment', 'test'
+      from hubspot_sync.hubspot_contact_credits c where c.hubspot_id = 'C-1'$$,
+  '23514', null, 'an entry below zero is refused');
+select throws_ok(
+  $$delete from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1'$$,
+  '23503', null, 'a contact with entries cannot be deleted');
+select results_eq('table hubspot_sync.credit_ledger', 'table before',
+                  'after all refusals the ledger is as it was');
+
+select * from finish();
+rollback;
