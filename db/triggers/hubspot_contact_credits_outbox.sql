@@ -6,16 +6,11 @@ create or replace function hubspot_sync.hubspot_contact_credits_outbox()
   security definer
   set search_path = ''
 as $$
-declare
-  v_new jsonb;
 begin
   if tg_op = 'UPDATE' then
-    v_new := hubspot_sync.contact_properties(new, old);
-    if v_new <> '{}' then
-      insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
-      values ('hubspot_contact_credits', new.id, 'update',
-              hubspot_sync.contact_properties(old, new), v_new);
-    end if;
+    perform hubspot_sync.enqueue_change(
+      'hubspot_contact_credits', new.id, 'update',
+      hubspot_sync.contact_properties(old), hubspot_sync.contact_properties(new));
     if new.hubspot_id is distinct from old.hubspot_id then
       -- Bookings made before HubSpot had the contact can be associated with it now.
       update hubspot_sync.hubspot_bookings b
@@ -25,14 +20,12 @@ begin
          and b.contact_id is distinct from new.hubspot_id;
     end if;
   elsif tg_op = 'INSERT' then
-    if new.hubspot_id is null then
-      insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
-      values ('hubspot_contact_credits', new.id, 'insert', hubspot_sync.contact_properties(new));
-    end if;
+    perform hubspot_sync.enqueue_change(
+      'hubspot_contact_credits', new.id, 'insert', null, hubspot_sync.contact_properties(new));
   else
-    insert into hubspot_sync.sync_queue (table_name, record, operation, old_data)
-    values ('hubspot_contact_credits', old.id, 'delete',
-            jsonb_build_object('hubspot_id', old.hubspot_id, 'student_id', old.student_id));
+    perform hubspot_sync.enqueue_change(
+      'hubspot_contact_credits', old.id, 'delete',
+      jsonb_build_object('hubspot_id', old.hubspot_id, 'student_id', old.student_id), null);
   end if;
   return null;
 end;
@@ -42,7 +35,13 @@ comment on function hubspot_sync.hubspot_contact_credits_outbox() is
   'Trigger: puts changes of contacts into sync_queue.';
 revoke execute on function hubspot_sync.hubspot_contact_credits_outbox() from public;
 
+create or replace trigger hubspot_contact_credits_outbox_insert
+  after insert on hubspot_sync.hubspot_contact_credits
+  for each row
+  when (new.hubspot_id is null)
+  execute function hubspot_sync.hubspot_contact_credits_outbox();
+
 create or replace trigger hubspot_contact_credits_outbox
-  after insert or update or delete on hubspot_sync.hubspot_contact_credits
+  after update or delete on hubspot_sync.hubspot_contact_credits
   for each row
   execute function hubspot_sync.hubspot_contact_credits_outbox();

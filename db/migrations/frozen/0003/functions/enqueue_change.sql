@@ -11,23 +11,18 @@ create or replace function hubspot_sync.enqueue_change(
   volatile
   set search_path = ''
 as $$
-declare
-  v_old jsonb := p_old;
-  v_new jsonb := p_new;
 begin
   if p_operation = 'update' then
-    select jsonb_object_agg(n.key, p_old -> n.key), jsonb_object_agg(n.key, n.value)
-      into v_old, v_new
+    insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
+    select p_table, p_record, 'update', jsonb_object_agg(n.key, p_old -> n.key),
+           jsonb_object_agg(n.key, n.value)
       from jsonb_each(p_new) n
-     where n.value is distinct from p_old -> n.key;
-    if v_new is null then
-      return;
-    end if;
+     where n.value <> p_old -> n.key
+    having count(*) > 0;
+  else
+    insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
+    values (p_table, p_record, p_operation, p_old, p_new);
   end if;
-  insert into hubspot_sync.sync_queue
-    (table_name, record, operation, old_data, new_data, next_attempt_at, created_at)
-  values
-    (p_table, p_record, p_operation, v_old, v_new, hubspot_sync.clock(), hubspot_sync.clock());
 end;
 $$;
 
