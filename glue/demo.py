@@ -186,7 +186,7 @@ class _Demo:
         open_to = [e for e in exams if e["seats_left"] > 0 and own[e["mock_type"]] > 0]
         if not open_to:
             return None
-        return open_to[int(len(open_to) * self.chance.random() ** 2)]
+        return open_to[int(len(open_to) * self.chance.random() ** 1.3)]
 
     def _rush(
         self, rush: dict, contacts: dict[str, dict], students: int

@@ -132,20 +132,21 @@ def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:
         table.add_row(name, str(value), note)
     out.print(table)
 
-    weeks = sorted({row["week"] for row in analytics})
-    types = sorted({row["mock_type"] for row in analytics})
-    by = {(row["week"], row["mock_type"]): row for row in analytics}
-    chart = Table(title="Bookings per week of the exam", title_justify="left", box=None)
-    chart.add_column("week of")
+    busy = [row for row in analytics if row["total_bookings"]]
+    types = sorted({row["mock_type"] for row in busy})
+    by = {(row["week"], row["mock_type"]): row for row in busy}
+    chart = Table(
+        title="Bookings per week of the exam, and how full its exams are",
+        title_justify="left",
+        box=None,
+    )
+    chart.add_column("week of", no_wrap=True)
     for mock_type in types:
-        chart.add_column(mock_type)
-    most = max((row["total_bookings"] for row in analytics), default=1) or 1
-    for week in weeks:
-        cells = []
-        for mock_type in types:
-            row = by.get((week, mock_type))
-            cells.append(_bar(row, most) if row else "")
-        chart.add_row(f"{week:%d %b}", *cells)
+        chart.add_column(mock_type, no_wrap=True, min_width=14)
+    most = max((row["total_bookings"] for row in busy), default=1)
+    for week in sorted({row["week"] for row in busy}):
+        cells = (by.get((week, mock_type)) for mock_type in types)
+        chart.add_row(f"{week:%d %b}", *(_bar(row, most) if row else "" for row in cells))
     out.print(chart)
 
 
@@ -154,7 +155,7 @@ def _bar(row: dict[str, Any], most: int) -> Table:
     cell = Table.grid(padding=(0, 1))
     used = row["avg_utilization"]
     cell.add_row(
-        Bar(most, 0, row["total_bookings"], width=10),
+        Bar(most, 0, row["total_bookings"], width=5),
         f"{row['total_bookings']:>3} {'' if used is None else f'{used:>4.0%}'}",
     )
     return cell

@@ -91,6 +91,13 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         raise pytest.fail.Exception(words, pytrace=False) from None
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that could not run is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IN_CI and reporter and reporter.stats.get("skipped") and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 _no_pgtap = pytest.StashKey[str]()
 
 

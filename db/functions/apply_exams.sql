@@ -1,8 +1,8 @@
 -- Takes exams as HubSpot has them. HubSpot owns their description, date, capacity and state.
 --
 -- A change made here that HubSpot does not have yet is protected: its fields keep our value
--- while it is queued. What this call itself queues is taken out again where HubSpot has the
--- very value: recognised by the value, so that anything it causes elsewhere still goes out.
+-- while it is queued. What this call itself queues of these fields is taken out again, because
+-- it is HubSpot's own value; anything it causes elsewhere still goes out.
 create or replace function hubspot_sync.apply_exams(p_exams jsonb)
   returns table (applied integer, refused integer)
   language plpgsql
@@ -11,6 +11,11 @@ create or replace function hubspot_sync.apply_exams(p_exams jsonb)
   set search_path = ''
 as $$
 declare
+  -- What HubSpot says of an exam; total_bookings is ours.
+  c_theirs constant text[] := array[
+    'mock_exam_name', 'mock_type', 'mock_set', 'exam_date', 'start_time', 'end_time', 'location',
+    'capacity', 'is_active', 'scheduled_activation_at'];
+  v_last bigint;
   v_now timestamptz := hubspot_sync.clock();
   v_record jsonb;
   v_properties jsonb;
@@ -18,6 +23,12 @@ declare
   v_pending jsonb;
   v_reason text;
 begin
+  -- In the order in which finish_changes locks them, so that the two cannot deadlock.
+  perform
+     from hubspot_sync.hubspot_mock_exams k
+    where k.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_exams) r)
+    order by k.id
+      for no key update;
   applied := 0;
   refused := 0;
   for v_record in
@@ -26,6 +37,7 @@ begin
     v_properties := v_record -> 'properties';
     v_reason := null;
     begin
+      select coalesce(max(q.id), 0) into v_last from hubspot_sync.sync_queue q;
       v_pending := coalesce((
         select jsonb_object_agg(k.key, true)
           from hubspot_sync.hubspot_mock_exams e
@@ -73,17 +85,21 @@ begin
                then e.scheduled_activation_at else excluded.scheduled_activation_at end,
              hubspot_last_sync_at = v_now
       returning e.id into v_id;
+      -- Every property written just now has HubSpot's value: it need not go back there.
       delete from hubspot_sync.sync_queue q
        where q.record = v_id
          and not q.synced
-         and q.created_at = v_now
-         and v_properties @> q.new_data;
+         and q.epoch is null
+         and q.id > v_last
+         and q.new_data - c_theirs = '{}';
+      perform hubspot_sync.resolve_inbound_error('hubspot_mock_exams', v_record ->> 'id');
       applied := applied + 1;
     exception
       when check_violation then
         v_reason := 'MBCAP: capacity ' || (v_properties ->> 'capacity') || ' is negative';
       when invalid_text_representation or invalid_datetime_format or datetime_field_overflow
-           or numeric_value_out_of_range or not_null_violation then
+           or numeric_value_out_of_range or not_null_violation or feature_not_supported
+           or invalid_parameter_value then
         v_reason := '22023: ' || sqlerrm;
     end;
     if v_reason is not null then

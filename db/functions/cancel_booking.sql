@@ -70,13 +70,18 @@ begin
       else (select t.credit from hubspot_sync.credit_types t
              where t.token_name = v_booking.token_used)
     end;
+    if exists (select from hubspot_sync.credit_ledger l
+                where l.booking = v_booking.id and l.reason = 'refund') then
+      v_credit := null;  -- given back already; somebody made the booking active again
+    end if;
     if v_credit is not null and v_booking.contact is not null then
       perform hubspot_sync.change_credit(
         v_booking.contact, v_credit, 1, 'refund', v_booking.id);
     else
       insert into hubspot_sync.sync_conflicts (entity, record, field, decision)
       values ('hubspot_bookings', v_booking.id, 'token_used',
-              format('no credit given back for %s: token_used is %s, contact is %s',
+              format('no credit given back for %s: given back before, or unknown'
+                     ' (token_used is %s, contact is %s)',
                      v_booking.booking_id, coalesce(v_booking.token_used, 'null'),
                      coalesce(v_booking.contact::text, 'null')));
     end if;

@@ -58,13 +58,13 @@ begin
          and not q.synced
          and q.dead_at is null
       returning q.record, due.id as lead, q.operation, q.old_data, q.new_data,
-                q.sync_attempts
+                q.sync_attempts, q.unanswered
     ), merged as (
       select l.record,
              min(l.lead) as lead,
              array_agg(distinct k.key) filter (where k.key is not null) as keys,
              bool_or(l.operation = 'insert') as is_new,
-             max(l.sync_attempts) as attempts,
+             max(l.sync_attempts) > 1 or bool_or(l.unanswered) as attempted,
              max(l.old_data ->> 'hubspot_id') as deleted_hubspot_id,
              max(coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
                as deleted_unique_value
@@ -77,7 +77,7 @@ begin
            v_epoch,
            case
              when s.state is not null then 'upsert'
-             when m.is_new and m.attempts = 1 then 'nothing'
+             when m.is_new and not m.attempted then 'nothing'
              else 'archive'
            end,
            coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, m.deleted_hubspot_id),

@@ -13,6 +13,12 @@ declare
   v_longest_wait interval := hubspot_sync.setting('backoff_max')::interval;
   v_dead integer;
 begin
+  if p_table is null
+     or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams') then
+    raise exception 'table % is not synchronised', p_table
+      using errcode = '22023',
+            hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
+  end if;
   with failures as (
     select f.record, f.epoch, f.error,
            coalesce(f.permanent, false) as permanent,
@@ -68,6 +74,7 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'to be tried again, unanswered: HubSpot may have applied it, charged: false where the record '
   'is not at fault, retry_after: seconds}. The wait doubles from backoff_base to backoff_max '
   'with jitter; after max_sync_attempts, or at once when permanent, a change becomes a dead '
-  'letter. Answers how many did.';
+  'letter. Answers how many did. '
+  'Raises 22023 for an unknown table.';
 revoke execute on function hubspot_sync.fail_changes(text, jsonb) from public;
 grant execute on function hubspot_sync.fail_changes(text, jsonb) to service_role;

@@ -18,6 +18,15 @@ declare
   v_taken jsonb;
   v_reborn jsonb;
 begin
+  if p_table is null
+     or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams') then
+    raise exception 'table % is not synchronised', p_table
+      using errcode = '22023',
+            hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
+  end if;
+  -- One acknowledgement at a time: a contact's new id reaches its bookings, which another
+  -- acknowledgement may hold.
+  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.finish_changes', 0));
   with results as (
     select r.record, r.epoch, r.hubspot_id, r.keys
       from jsonb_to_recordset(p_results)
@@ -31,24 +40,28 @@ begin
        and q.epoch = r.epoch
        and not q.synced
        and q.dead_at is null
-    returning q.record, q.unanswered
+    returning q.record, q.unanswered, q.operation, q.old_data
   ), answered as (
-    select c.record, bool_or(c.unanswered) as unanswered from closed c group by c.record
+    select c.record, bool_or(c.unanswered) as unanswered,
+           max(c.old_data::text) filter (where c.operation in ('delete', 'resend')) as deleted
+      from closed c
+     group by c.record
   )
   select jsonb_agg(jsonb_build_object(
            'record', r.record, 'hubspot_id', r.hubspot_id, 'keys', r.keys,
-           'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false)))
+           'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
+           'deleted', a.deleted::jsonb))
     into v_finished
     from results r
     left join answered a on a.record = r.record;
 
   insert into hubspot_sync.sync_queue
-    (table_name, record, operation, new_data, next_attempt_at, created_at)
-  select p_table, f.record, 'resend',
+    (table_name, record, operation, old_data, new_data, next_attempt_at, created_at)
+  select p_table, f.record, 'resend', f.deleted,
          (select jsonb_object_agg(k.key, null) from jsonb_array_elements_text(f.keys) k (key)),
          case when f.closed then v_now + v_longest else v_now end, v_now
     from jsonb_to_recordset(v_finished)
-      as f (record uuid, keys jsonb, closed boolean, unanswered boolean)
+      as f (record uuid, keys jsonb, closed boolean, unanswered boolean, deleted jsonb)
    where f.unanswered or not f.closed;
 
   update hubspot_sync.sync_errors e
@@ -146,6 +159,7 @@ $$;
 comment on function hubspot_sync.finish_changes(text, jsonb) is
   'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, keys}: what '
   'claim_changes gave, HubSpot''s id (null leaves it), the names of what was sent. Answers how '
-  'many were still leased under that epoch; the others are queued to be sent once more.';
+  'many were still leased under that epoch; the others are queued to be sent once more. '
+  'Raises 22023 for an unknown table.';
 revoke execute on function hubspot_sync.finish_changes(text, jsonb) from public;
 grant execute on function hubspot_sync.finish_changes(text, jsonb) to service_role;

@@ -10,13 +10,14 @@ as $$
          a.avg_utilization, t.last_run_at
     from hubspot_sync.booking_analytics a
     left join hubspot_sync.sync_status t on t.task = 'refresh_analytics'
-   where a.week >= (hubspot_sync.clock() at time zone hubspot_sync.setting('time_zone'))::date
-                   - 7 * greatest(p_weeks, 0)
+   where a.week >= date_trunc('week', hubspot_sync.clock()
+                                      at time zone hubspot_sync.setting('time_zone'))::date
+                   - 7 * greatest(coalesce(p_weeks, 0), 0)
    order by a.week, a.mock_type;
 $$;
 
 comment on function api.get_analytics(integer) is
-  'booking_analytics of the last p_weeks weeks and all weeks ahead, with refreshed_at. Raises '
+  'booking_analytics of the last p_weeks weeks, this one and all ahead, with refreshed_at. Raises '
   'nothing.';
 revoke execute on function api.get_analytics(integer) from public;
 grant execute on function api.get_analytics(integer) to service_role;

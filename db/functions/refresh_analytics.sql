@@ -17,7 +17,9 @@ declare
   v_today date := (v_now at time zone hubspot_sync.setting('time_zone'))::date;
 begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.refresh_analytics', 0));
-  select s.last_value into v_last from hubspot_sync.supabase_audit_log_id_seq s;
+  select case when s.is_called then s.last_value else 0 end
+    into v_last
+    from hubspot_sync.supabase_audit_log_id_seq s;
   if not p_force and exists (
        select from hubspot_sync.sync_status t
         where t.task = 'refresh_analytics'

@@ -11,7 +11,7 @@ create or replace function api.set_exam_capacity(
   set lock_timeout = '5s'
 as $$
 begin
-  if p_mock_exam_id is null or p_capacity is null then
+  if coalesce(trim(p_mock_exam_id), '') = '' or p_capacity is null then
     raise exception 'p_mock_exam_id or p_capacity is missing'
       using errcode = '22023', hint = 'Give both.';
   end if;

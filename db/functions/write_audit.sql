@@ -33,6 +33,7 @@ begin
         when 'mock_exam_id' = any (v_fields) then 'moved'
         when 'attendance' = any (v_fields)
              and lower(new.attendance) in ('no', 'no_show', 'no show') then 'no_show'
+        when v_fields <@ '{contact_id,exam,contact,exempt}'::text[] then null
         else 'modified'
       end;
     end if;

@@ -4,8 +4,11 @@ create view hubspot_sync.booking_events
 as
   select a.id,
          a.record as booking,
-         coalesce(a.new_values ->> 'booking_id', a.old_values ->> 'booking_id', b.booking_id)
-           as booking_id,
+         coalesce(b.booking_id, (
+           select d.old_values ->> 'booking_id'
+             from hubspot_sync.supabase_audit_log d
+            where d.record = a.record and d.operation = 'delete'
+            limit 1)) as booking_id,
          a.event_type,
          a.actor as admin_email,
          jsonb_strip_nulls(jsonb_build_object(

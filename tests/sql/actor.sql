@@ -1,7 +1,8 @@
 begin;
 select plan(7);
 
-select is(hubspot_sync.actor(), session_user::text, 'without anything else the session''s user acts');
+select is(hubspot_sync.actor(), session_user::text,
+          'without anything else the session''s user acts');
 
 set local hubspot_sync.actor = 'cron';
 select is(hubspot_sync.actor(), 'cron', 'the setting hubspot_sync.actor names who acts');

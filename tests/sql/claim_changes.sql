@@ -100,8 +100,8 @@ update hubspot_sync.hubspot_bookings set attendance = 'no' where booking_id = 'B
 update hubspot_sync.hubspot_bookings set attendance = 'late' where booking_id = 'BK-1';
 update hubspot_sync.hubspot_bookings set dominant_hand = 'right' where booking_id = 'BK-1';
 select is(pg_temp.claim(), 1::bigint, 'several changes of a record are one claim');
-select is((select properties from claimed), '{"attendance": "late", "dominant_hand": "right"}'::jsonb,
-          'of its last values');
+select is((select properties from claimed),
+          '{"attendance": "late", "dominant_hand": "right"}'::jsonb, 'of its last values');
 select is((select count(*) from hubspot_sync.sync_queue q join claimed c using (epoch)), 3::bigint,
           'the claim covers all of them');
 select pg_temp.done(1, (select epoch from claimed));

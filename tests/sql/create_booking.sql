@@ -110,7 +110,8 @@ select ok(api.check_idempotency_key('key-late') is null, 'a refusal does not use
 -- A booking ----------------------------------------------------------------------------------
 create temp table queued as select coalesce(max(id), 0) as last from hubspot_sync.sync_queue;
 create temp table made as
-  select * from api.create_booking(' E-1 ', ' S-1 ', ' ANN@example.COM ', null, null, 'Lab', 'left');
+  select *
+    from api.create_booking(' E-1 ', ' S-1 ', ' ANN@example.COM ', null, null, 'Lab', 'left');
 select is(count(*), 1::bigint, 'a booking is answered as one row') from made;
 select row_eq(
   $$select hubspot_id, is_active, mock_exam_id, mock_type, exam_date, student_id, student_name,

@@ -79,8 +79,10 @@ select pg_temp.fail(1);
 delete from claimed;
 insert into claimed (record, epoch)
 select record, epoch from hubspot_sync.sync_queue where epoch is not null;
-select is(pg_temp.fail(2, '{"permanent": true}'), 1, 'a permanent failure is a dead letter at once');
-select isnt((select dead_at from queue where number = 2), null, 'whatever its count');
+select is(pg_temp.fail(2, '{"permanent": true}'), 1,
+          'a permanent failure is a dead letter at once');
+select isnt((select dead_at from queue where number = 2), null,
+            'whatever its count');
 select is(pg_temp.fail(3, '{"retry_after": 7.5}'), 0, 'HubSpot may say how long to wait');
 select is((select wait from queue where number = 3), '7.5 seconds', 'then exactly so long');
 select is(pg_temp.fail(4, '{"charged": false}'), 0, 'an outage is no record''s fault');

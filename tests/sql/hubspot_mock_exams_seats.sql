@@ -63,7 +63,7 @@ select row_eq(
   row('Clinical Skills'::text, '2030-02-01'::date), 'they get its type and date');
 select row_eq(
   $$select mock_type, exam_date::date from hubspot_sync.hubspot_bookings where booking_id = '2'$$,
-  row('Mini-mock'::text, '2030-01-31'::date), 'what they knew themselves stays');
+  row('Clinical Skills'::text, '2030-02-01'::date), 'the exam knows better than they');
 select results_eq(
   $$select distinct q.new_data ->> '@exam'
       from hubspot_sync.sync_queue q, queued

@@ -18,7 +18,8 @@ select row_eq(
         'key-1', '{"p_mock_exam_id": "E-1", "p_student_name": null}')$$,
   row('BK-1'::text, 'Active'::text, true), 'the stored first answer is replayed, marked as such');
 select is((hubspot_sync.replay_booking(
-             'key-1', '{"p_mock_exam_id": "E-1", "p_student_name": null, "p_new": "x"}')).booking_id,
+             'key-1',
+             '{"p_mock_exam_id": "E-1", "p_student_name": null, "p_new": "x"}')).booking_id,
           'BK-1', 'an argument the first request could not have had is not compared');
 select throws_ok(
   $$select hubspot_sync.replay_booking(

@@ -12,8 +12,15 @@ declare
   v_record jsonb;
   v_properties jsonb;
   v_id uuid;
+  v_last bigint;
   v_reason text;
 begin
+  -- In the order in which finish_changes locks them, so that the two cannot deadlock.
+  perform
+     from hubspot_sync.hubspot_contact_credits k
+    where k.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_contacts) r)
+    order by k.id
+      for no key update;
   applied := 0;
   refused := 0;
   for v_record in
@@ -26,6 +33,15 @@ begin
     end;
     if v_reason is null then
       begin
+        select coalesce(max(q.id), 0) into v_last from hubspot_sync.sync_queue q;
+        -- A contact made here, whose id HubSpot has not answered yet, is the same person.
+        update hubspot_sync.hubspot_contact_credits c
+           set hubspot_id = v_record ->> 'id'
+         where c.hubspot_id is null
+           and c.student_id = v_properties ->> 'student_id'
+           and lower(c.email) = lower(v_properties ->> 'email')
+           and not exists (select from hubspot_sync.hubspot_contact_credits o
+                            where o.hubspot_id = v_record ->> 'id');
         insert into hubspot_sync.hubspot_contact_credits as c
           (hubspot_id, student_id, email, firstname, lastname, sj_credits, cs_credits,
            sjmini_credits, mock_discussion_token, shared_mock_credits, created_at, updated_at,
@@ -48,18 +64,22 @@ begin
                lastname = excluded.lastname,
                hubspot_last_sync_at = v_now
         returning c.id into v_id;
+        -- Every property written just now has HubSpot's value: it need not go back there.
         delete from hubspot_sync.sync_queue q
          where q.record = v_id
            and not q.synced
-           and q.created_at = v_now
-           and v_properties @> q.new_data;
+           and q.epoch is null
+           and q.id > v_last
+           and q.new_data - '{student_id,email,firstname,lastname}'::text[] = '{}';
+        perform hubspot_sync.resolve_inbound_error('hubspot_contact_credits', v_record ->> 'id');
         applied := applied + 1;
       exception
         when unique_violation then
           v_reason := '23505: another contact has this student_id and email';
         when check_violation then
           v_reason := 'MBCRD: a balance is negative';
-        when invalid_text_representation or numeric_value_out_of_range then
+        when invalid_text_representation or numeric_value_out_of_range or feature_not_supported
+             or invalid_datetime_format or datetime_field_overflow then
           v_reason := '22023: ' || sqlerrm;
       end;
     end if;

@@ -55,12 +55,15 @@ begin
         from hubspot_sync.hubspot_bookings b
         join (select l.booking,
                      sum(l.delta) as net,
-                     count(*) filter (where l.reason = 'booking') as spent
+                     count(*) filter (where l.reason = 'booking') as spent,
+                     count(*) filter (where l.reason = 'refund') as refunded
                 from hubspot_sync.credit_ledger l
                where l.booking is not null
                group by l.booking) l on l.booking = b.id
-       where l.spent <> 1
-          or l.net <> case when b.is_active = 'Cancelled' then 0 else -1 end
+       where l.net <> l.refunded - l.spent
+          or l.spent > 1
+          or l.refunded > 1
+          or l.spent = 1 and l.refunded <> case when b.is_active = 'Cancelled' then 1 else 0 end
       union all
       select 'queued_until_synced', b.booking_id
         from hubspot_sync.hubspot_bookings b

@@ -12,11 +12,20 @@ begin
   if tg_op = 'INSERT' then
     insert into hubspot_sync.exam_seats (exam, capacity, is_open)
     values (new.id, coalesce(new.capacity, 0), hubspot_sync.exam_is_active(new.is_active));
-    -- Bookings that came before their exam belong to it from now on.
+    -- Bookings that came before their exam belong to it from now on, also one that turns out to
+    -- be a student's second of that type and day.
     update hubspot_sync.hubspot_bookings b
        set exam = new.id,
-           mock_type = coalesce(b.mock_type, new.mock_type),
-           exam_date = coalesce(b.exam_date, new.exam_date::timestamp)
+           mock_type = new.mock_type,
+           exam_date = new.exam_date,
+           exempt = b.exempt or exists (
+             select from hubspot_sync.hubspot_bookings o
+              where o.student_id = b.student_id
+                and o.mock_type = new.mock_type
+                and o.exam_date::date = new.exam_date
+                and o.is_active = 'Active'
+                and not o.exempt
+                and o.id <> b.id)
      where b.mock_exam_id = new.hubspot_id
        and b.exam is null;
   else

@@ -1,0 +1,346 @@
+"""Both sides of the synchronisation: an account in the simulator, and the database beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+from click.testing import CliRunner
+from hubspot_contract import available, check_exchange
+from psycopg.rows import dict_row
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from glue import importing
+from glue.cli import main
+from glue.config import HubSpotConfig
+from glue.db import connect
+from glue.drain import Drain, DrainReport
+from glue.hubspot import HubSpot
+from glue.rpc import Rpc
+from sandbox.hubspot.app import create_app
+from sandbox.hubspot.clock import Clock
+from sandbox.hubspot.faults import Faults
+from sandbox.hubspot.limits import Limits
+from sandbox.hubspot.server import running
+from sandbox.hubspot.store import Store
+
+PATIENCE = 60.0
+CONTACTS, BOOKINGS, EXAMS = "contacts", "bookings", "exams"
+BOOKING_TYPE, EXAM_TYPE = "2-50158943", "2-50158913"
+
+T = TypeVar("T")
+
+
+def eventually(probe: Callable[[], T], what: str) -> T:
+    """The first true answer of `probe`; AssertionError saying `what` when none comes."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        if answer := probe():
+            return answer
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.02)
+
+
+class Simulators:
+    """One HTTP server for a module of tests; every test gets an empty simulator behind it."""
+
+    TOKEN = "sandbox-token"
+
+    def __init__(self) -> None:
+        self._app: ASGIApp | None = None
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def new(self) -> Account:
+        """An account without records, in place of the one before."""
+        clock = Clock()
+        store = Store(7, clock)
+        self._app = create_app(store, Limits(clock=clock), Faults(7), self.TOKEN)
+        return Account(self.url, self.TOKEN)
+
+
+@contextlib.contextmanager
+def simulators() -> Iterator[Simulators]:
+    """Serve simulators for the length of a `with` block."""
+    server = Simulators()
+    with running(server) as server.url:
+        yield server
+
+
+class Recorder:
+    """Keeps the exchanges of all its transports; a request without an answer has None."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[tuple[httpx.Request, httpx.Response | None]] = []
+
+    def check(self) -> int:
+        """Hold every exchange against HubSpot's documents; how many there were."""
+        answered = [exchange for exchange in self.exchanges if exchange[1] is not None]
+        if available():
+            for request, response in answered:
+                check_exchange(request, response)
+        return len(answered)
+
+
+class _Recording(httpx.BaseTransport):
+    """Passes requests on and tells a recorder of every exchange."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._inner = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            response = self._inner.handle_request(request)
+            response.read()
+        except httpx.TransportError:
+            self._recorder.exchanges.append((request, None))
+            raise
+        self._recorder.exchanges.append((request, response))
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Account:
+    """The simulator as its users, its administrators and the weather treat it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.token = token
+        self._client = httpx.Client(base_url=url, timeout=PATIENCE)
+        self.limits(burst=10_000)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def create(self, kind: str, **properties: object) -> str:
+        """A record made by hand; its id."""
+        return self._ask("POST", f"records/{kind}", _texts(properties))["id"]
+
+    def edit(self, kind: str, record_id: str, **properties: object) -> None:
+        """A record edited by hand."""
+        self._ask("PATCH", f"records/{kind}/{record_id}", _texts(properties))
+
+    def delete(self, kind: str, record_id: str) -> None:
+        """A record deleted by hand."""
+        self._ask("DELETE", f"records/{kind}/{record_id}")
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """The live records of a type."""
+        return self._ask("GET", f"records/{kind}")["results"]
+
+    def properties(self, kind: str, key: str) -> dict[str, dict[str, str]]:
+        """The properties of all live records by one of them, which no two may share."""
+        found = {row["properties"][key]: row["properties"] for row in self.records(kind)}
+        assert len(found) == len(self.records(kind)), f"{kind} share a {key}"
+        return found
+
+    def links(self, kind: str, key: str) -> dict[str, dict[str, list[str]]]:
+        """What the live records of a type are associated with, by a property."""
+        return {row["properties"][key]: row["associations"] for row in self.records(kind)}
+
+    def duplicates(self) -> list[dict[str, Any]]:
+        """Live records that share what must be unique."""
+        return [one for kind in self._ask("GET", "duplicates").values() for one in kind]
+
+    def fault(self, *faults: dict[str, Any]) -> None:
+        """Switch to these faults and no others."""
+        self._ask("POST", "faults", list(faults))
+
+    def limits(self, **settings: object) -> None:
+        """Change limits."""
+        self._ask("POST", "limits", settings)
+
+    def calls(self) -> int:
+        """Calls since the last time this was asked."""
+        total = self._ask("GET", "calls")["total"]
+        self._ask("POST", "calls/reset")
+        return total
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        answer = self._client.request(method, f"/_sandbox/{path}", json=body)
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        return answer.json()
+
+
+def _texts(properties: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in properties.items()}
+
+
+class Database:
+    """The database beside the account."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, statement: str, **arguments: object) -> list[dict[str, Any]]:
+        """What a statement answers."""
+        cursor = self._connection.execute(statement, arguments or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def value(self, statement: str, **arguments: object) -> Any:
+        """The one value a query answers."""
+        (row,) = self.rows(statement, **arguments)
+        (value,) = row.values()
+        return value
+
+    def book(self, student: str, exam: str) -> str:
+        """A booking; its booking_id. Students write as <student>@example.com."""
+        return self.value(
+            "select booking_id from api.create_booking(p_mock_exam_id => %(exam)s,"
+            " p_student_id => %(student)s, p_email => %(student)s || '@example.com')",
+            exam=exam,
+            student=student,
+        )
+
+    def cancel(self, booking_id: str) -> None:
+        """A cancellation."""
+        self.rows("select api.cancel_booking(%(booking_id)s)", booking_id=booking_id)
+
+    def let_time_pass(self) -> None:
+        """Let every lease and every wait for a later attempt be over."""
+        self.rows("update hubspot_sync.sync_queue set next_attempt_at = now() where not synced")
+
+    def open_changes(self, table: str = "%") -> list[dict[str, Any]]:
+        """What the outbox still holds, oldest first."""
+        return self.rows(
+            "select * from hubspot_sync.sync_queue"
+            " where not synced and table_name like %(table)s order by id",
+            table=table,
+        )
+
+    def violations(self) -> list[dict[str, Any]]:
+        """The broken invariants."""
+        return self.rows("select * from api.verify() where violations > 0")
+
+
+class World:
+    """An account, a database that imported it, and workers between them."""
+
+    def __init__(self, account: Account, database: Database) -> None:
+        self.account = account
+        self.database = database
+        self.recorder = Recorder()
+
+    def exam(self, **properties: object) -> str:
+        """A future exam in HubSpot; its id."""
+        defaults = {
+            "mock_exam_name": "SJ",
+            "mock_type": "Situational Judgment",
+            "exam_date": self.database.value("select (current_date + 30)::text"),
+            "start_time": "10:00",
+            "end_time": "11:30",
+            "location": "Online",
+            "capacity": 10,
+            "is_active": "true",
+        }
+        return self.account.create(EXAMS, **(defaults | properties))
+
+    def student(self, name: str, **properties: object) -> str:
+        """A contact in HubSpot with five credits; its id."""
+        defaults = {
+            "student_id": name,
+            "email": f"{name}@example.com",
+            "firstname": name.title(),
+            "lastname": "Doe",
+            "sj_credits": 5,
+        }
+        return self.account.create(CONTACTS, **(defaults | properties))
+
+    def config(self, **changes: Any) -> HubSpotConfig:
+        """How the glue reaches the account."""
+        return replace(HubSpotConfig(self.account.url, self.account.token), **changes)
+
+    def hubspot(self, **changes: Any) -> HubSpot:
+        """A client whose exchanges are recorded."""
+        return HubSpot(self.config(**changes), transport=_Recording(self.recorder))
+
+    def bring_in(self) -> importing.ImportReport:
+        """The import."""
+        with connect(self.database.url) as connection, self.hubspot() as hubspot:
+            return importing.run(Rpc(connection), hubspot)
+
+    def drain(self, *, timeout: float = 20.0, **options: Any) -> DrainReport:
+        """A run of a worker."""
+        with connect(self.database.url) as connection, self.hubspot(timeout=timeout) as hubspot:
+            return Drain(Rpc(connection), hubspot, **options).run_once()
+
+    def sent(self, path_part: str) -> list[dict[str, Any]]:
+        """The inputs of all recorded requests whose path contains this."""
+        return [
+            one
+            for request, _ in self.recorder.exchanges
+            if path_part in request.url.path
+            for one in json.loads(request.content)["inputs"]
+        ]
+
+    def forget(self) -> None:
+        """Forget what was sent so far, having checked it."""
+        self.recorder.check()
+        self.recorder.exchanges.clear()
+
+    def environment(self, **changes: str | None) -> dict[str, str]:
+        """The environment of a command; None takes a variable out."""
+        wanted = {
+            "DATABASE_URL": self.database.url,
+            "HUBSPOT_BASE_URL": self.account.url,
+            "HUBSPOT_ACCESS_TOKEN": self.account.token,
+        }
+        return environment(**(wanted | changes))
+
+
+def environment(**variables: str | None) -> dict[str, str]:
+    """The environment of a command: ours without what names a server, and `variables`."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DATABASE_URL", "HUBSPOT_", "REDIS_URL", "PG"))
+    }
+    return ours | {name: value for name, value in variables.items() if value is not None}
+
+
+def command(*arguments: str) -> list[str]:
+    """The installed `glue` with arguments."""
+    return [str(Path(sys.executable).with_name("glue")), *arguments]
+
+
+def glue(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `glue` in a process of its own, as cron does."""
+    return subprocess.run(
+        command(*arguments), env=env, capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def glue_here(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which is quicker; a traceback is told on stderr all the same."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    absent = dict.fromkeys(set(os.environ) - set(env))
+    try:
+        done = CliRunner().invoke(main, arguments, prog_name="glue", env=env | absent)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    stderr = done.stderr
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        stderr += "".join(traceback.format_exception(done.exception))
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, stderr)

@@ -1,0 +1,183 @@
+begin;
+select plan(31);
+
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-1', 'Situational Judgment', current_date + 30, '09:00', 3, 'true'),
+       ('E-2', 'Situational Judgment', current_date + 31, '09:00', 3, 'true');
+insert into hubspot_sync.hubspot_contact_credits (hubspot_id, student_id, email, sj_credits)
+values ('C-1', 'S-1', 'ann@example.com', 5), ('C-2', 'S-2', 'bob@example.com', 5);
+create temp table made as
+  select * from api.create_booking('E-1', 'S-1', 'ann@example.com')
+  union all
+  select * from api.create_booking('E-1', 'S-2', 'bob@example.com');
+select api.cancel_booking((select booking_id from made where student_id = 'S-2'));
+
+create temp view red as
+  select v.name, v.violations, v.sample from api.verify() v where v.violations > 0
+   order by v.name;
+
+select is_empty('table red', 'after ordinary work every invariant holds');
+select cmp_ok((select count(*) from api.verify()), '>=', 7::bigint, 'every invariant is listed');
+select is_empty($$select name from api.verify() where coalesce(meaning, '') = ''$$,
+                'each says what it means');
+select is_empty('select name from api.verify() group by name having count(*) > 1',
+                'each once');
+select is((select provolatile::text from pg_proc where oid = 'api.verify()'::regprocedure), 's',
+          'all are judged in one snapshot');
+
+-- Each break is made without the triggers that would prevent it, and undone. ------------------
+savepoint sound;
+set local session_replication_role = replica;
+update hubspot_sync.exam_seats set taken = taken + 1
+ where exam = (select id from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-1');
+select results_eq(
+  'table red',
+  $$select 'seats_counted', 1::bigint, id::text
+      from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-1'$$,
+  'a counter that is too high is found, and named');
+update hubspot_sync.exam_seats set taken = 0;
+select results_eq('select name from red', array['seats_counted'],
+                  'a counter that is too low is found');
+rollback to sound;
+set local session_replication_role = replica;
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, exam, student_id, student_email, is_active)
+select 'B-1', '1', 'E-2', id, 'S-9', 'nine@example.com', 'Completed'
+  from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-2';
+select results_eq('select name from red', array['seats_counted'],
+                  'a booking that was not counted is found');
+rollback to sound;
+set local session_replication_role = replica;
+delete from hubspot_sync.exam_seats
+ where exam = (select id from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-2');
+select results_eq('select name, violations from red', $$values ('seats_exist', 1::bigint)$$,
+                  'an exam without a counter is found');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_mock_exams set capacity = 99 where hubspot_id = 'E-1';
+select results_eq('select name from red', array['seats_exist'],
+                  'a counter with another capacity is found');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_mock_exams set is_active = 'no';
+select results_eq('select name, violations from red', $$values ('seats_exist', 2::bigint)$$,
+                  'counters of another state are found');
+rollback to sound;
+
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_contact_credits set sj_credits = sj_credits + 1
+ where hubspot_id = 'C-1';
+select results_eq(
+  'table red',
+  $$select 'ledger_equals_balances', 1::bigint, id::text
+      from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1'$$,
+  'a balance the ledger does not know is found');
+rollback to sound;
+set local session_replication_role = replica;
+delete from hubspot_sync.credit_ledger where reason = 'opening';
+select results_eq('select name, violations from red',
+                  $$values ('ledger_equals_balances', 2::bigint)$$,
+                  'entries that are gone are found');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.credit_ledger set credit = 'cs_credits' where reason = 'opening';
+select ok('ledger_equals_balances' in (select name from red),
+          'entries of another balance are found');
+rollback to sound;
+
+-- The unique indexes have to go first.
+drop index hubspot_sync.bookings_one_active_per_exam, hubspot_sync.bookings_one_active_per_day;
+savepoint no_index;
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active)
+values ('B-1', '1', 'E-9', 'S-9', 'nine@example.com', 'Active'),
+       ('B-2', '2', 'E-9', 'S-9', 'nine@example.com', 'Active');
+select results_eq('table red', $$values ('one_active_per_exam', 1::bigint, '1')$$,
+                  'two active bookings of one student and exam are found');
+update hubspot_sync.hubspot_bookings set is_active = 'Cancelled' where booking_id = '2';
+select is_empty('table red', 'a cancelled one does not count');
+rollback to no_index;
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active, mock_type,
+   exam_date)
+values ('B-1', '1', 'E-8', 'S-9', 'nine@example.com', 'Active', 'Mini-mock', '2030-02-01 09:00'),
+       ('B-2', '2', 'E-9', 'S-9', 'nine@example.com', 'Active', 'Mini-mock', '2030-02-01 14:00');
+select results_eq('table red', $$values ('one_active_per_day', 1::bigint, '1')$$,
+                  'two active bookings of one student, type and day are found');
+update hubspot_sync.hubspot_bookings set exempt = true where booking_id = '2';
+select is_empty('table red', 'old data that was reported and kept is no violation');
+rollback to no_index;
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active)
+values ('B-1', '1', 'E-8', 'S-9', 'nine@example.com', 'Active'),
+       ('B-2', '2', 'E-9', 'S-9', 'nine@example.com', 'Active');
+select is_empty('table red', 'bookings whose exams are not here are of no known day');
+rollback to sound;
+
+set local session_replication_role = replica;
+delete from hubspot_sync.credit_ledger where reason = 'refund';
+select ok('booking_paid_once' in (select name from red),
+          'a cancelled booking without its refund is found');
+select is((select sample from red where name = 'booking_paid_once'),
+          (select booking_id from made where student_id = 'S-2'), 'and named by its booking id');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings set is_active = 'Cancelled'
+ where id = (select id from made where student_id = 'S-1');
+select ok('booking_paid_once' in (select name from red),
+          'a booking cancelled without its refund is found');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.credit_ledger set reason = 'grant' where reason = 'booking';
+select ok('booking_paid_once' in (select name from red),
+          'a booking that was not paid for is found');
+rollback to sound;
+
+set local session_replication_role = replica;
+delete from hubspot_sync.sync_queue
+ where record = (select id from made where student_id = 'S-1');
+select results_eq(
+  'table red',
+  $$select 'queued_until_synced', 1::bigint, booking_id from made where student_id = 'S-1'$$,
+  'a booking HubSpot lacks that is not in the outbox is found');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.sync_queue set synced = true;
+select is((select violations from red where name = 'queued_until_synced'), 2::bigint,
+          'a sent change is no open one');
+update hubspot_sync.hubspot_bookings set hubspot_id = booking_id;
+select is_empty('table red', 'with HubSpot''s ids there nothing is missing');
+rollback to sound;
+
+-- Many ---------------------------------------------------------------------------------------
+set local session_replication_role = replica;
+insert into hubspot_sync.hubspot_bookings (booking_id, mock_exam_id, student_id, student_email)
+select 'L-' || n, 'E-9', 'S-' || n, n || '@example.com' from generate_series(1, 9) n;
+select row_eq($$select violations, sample from red where name = 'queued_until_synced'$$,
+              row(9::bigint, 'L-1, L-2, L-3, L-4, L-5'::text),
+              'of many offenders the first five are named, and all are counted');
+rollback to sound;
+
+-- No violations ------------------------------------------------------------------------------
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active)
+select 'B-' || n, 'O-' || n, 'E-1', 'S-1' || n, n || '@example.com', 'Active'
+  from generate_series(1, 9) n;
+select is_empty('table red', 'an overbooked exam is no violation');
+update hubspot_sync.hubspot_contact_credits set sj_credits = 9 where hubspot_id = 'C-2';
+select is_empty('table red', 'a balance changed by a direct writer is none: the ledger knows');
+delete from hubspot_sync.hubspot_bookings
+ where id = (select id from made where student_id = 'S-1');
+select is_empty('table red', 'a booking deleted by a direct writer is none');
+
+-- Bookings of the old application have no entry of their own in the ledger.
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active,
+   token_used)
+values ('B-old', 'OLD-1', 'E-2', 'C-2', 'S-2', 'bob@example.com', 'Active', 'Shared Token');
+select api.cancel_booking('OLD-1');
+select is_empty('table red', 'an old booking cancelled with its refund is none');
+
+select * from finish();
+rollback;
