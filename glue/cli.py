@@ -91,6 +91,8 @@ def drain_command(once: bool, lease: float, as_json: bool) -> None:
                 _print_json({**dataclasses.asdict(report), "queue": queue})
             else:
                 display.drained(report, queue)
+            if report.forbidden:
+                sys.exit(77)
             if report.dead:
                 sys.exit(1)
             if report.failed:
@@ -164,7 +166,7 @@ def verify_command(as_json: bool) -> None:
     with connect(config.database_url()) as connection:
         checks = Rpc(connection).verify()
     if as_json:
-        _print_json(checks)
+        _print_json({"checks": checks})
     else:
         display.checks(checks)
     if any(check["violations"] for check in checks):
@@ -182,7 +184,7 @@ def doctor_command(as_json: bool) -> None:
     """
     findings = doctor.examine(os.environ)
     if as_json:
-        _print_json([dataclasses.asdict(finding) for finding in findings])
+        _print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
     else:
         display.findings(findings)
     if not all(finding.ok for finding in findings):

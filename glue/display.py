@@ -6,11 +6,27 @@ from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+class _Rate(ProgressColumn):
+    """Records a second, once there is a rate."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
 
 
 @contextmanager
@@ -19,10 +35,12 @@ def spinner(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description} {task.completed:,.0f} records"),
-        TextColumn("{task.speed:,.0f}/s", style="dim"),
+        _Rate(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=quiet) as progress:
+    with Progress(
+        *columns, console=err, transient=True, disable=quiet or not err.is_terminal
+    ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count: progress.advance(task, count)
 

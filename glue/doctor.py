@@ -30,7 +30,7 @@ def examine(env: Mapping[str, str]) -> list[Finding]:
             findings.append(Finding(name, True, look(env)))
         except GlueError as error:
             findings.append(Finding(name, False, error.message, error.hint))
-        except redis.RedisError as error:
+        except (redis.RedisError, ValueError) as error:
             findings.append(
                 Finding(name, False, f"cannot reach Redis: {error}", "Check REDIS_URL.")
             )

@@ -21,11 +21,12 @@ FORBIDDEN_PAUSE = 900.0  # seconds until a missing scope is asked for again
 
 @dataclass
 class DrainReport:
-    """What a run did: records sent, given back for later, and dead letters."""
+    """What a run did: records sent, given back for later, dead letters; a scope was missing."""
 
     sent: int = 0
     failed: int = 0
     dead: int = 0
+    forbidden: bool = False
     errors: list[str] = field(default_factory=list)
 
 
@@ -100,6 +101,7 @@ class Drain:
         except (Unauthorized, Forbidden, RateLimited, Unavailable) as error:
             outcome = Outcome(failed=[_failure(change, error) for change in changes])
             rest = True
+            report.forbidden |= isinstance(error, Forbidden)
             if isinstance(error, Unauthorized):
                 self._rpc.fail_changes(table, outcome.failed)
                 raise

@@ -54,6 +54,10 @@ def problems() -> list[str]:
     for name, text in living().items():
         if name not in frozen or frozen[name][1] != text:
             found.append(f"db/{name} is not frozen: run «make freeze»")
+    newest = revisions()[-1]
+    for name, (revision, _) in frozen.items():
+        if revision == newest and name not in living():
+            found.append(f"db/{name} is gone, but {newest} still makes it: run «make freeze»")
     if not SUMS.exists() or SUMS.read_text() != checksums():
         found.append("frozen/SHA256SUMS does not hold: a frozen file was edited")
     return found

@@ -3,6 +3,7 @@
 A revision never reads the living files: it would change its meaning later.
 """
 
+import re
 from pathlib import Path
 
 from alembic import op
@@ -35,3 +36,18 @@ def replay_sources(revision: str) -> None:
     for kind in ("types", "views", "functions", "triggers"):
         files = sorted((FROZEN / revision / kind).glob("*.sql"))
         replay(revision, *(f"{kind}/{file.name}" for file in files))
+
+
+def drop_sources(revision: str) -> None:
+    """Drops all that `replay_sources` of this revision made, and nothing else.
+
+    A trigger goes with its function; an object somebody else added stays.
+    """
+    made = re.compile(
+        r"^create (?:or replace )?(function|view|materialized view|type) (\w+\.\w+)", re.MULTILINE
+    )
+    for kind in ("functions", "triggers", "views", "types"):
+        for file in sorted((FROZEN / revision / kind).glob("*.sql")):
+            for what, name in made.findall(file.read_text(encoding="utf-8")):
+                cascade = " cascade" if what == "function" else ""
+                send(f"drop {what} {name}{cascade};")

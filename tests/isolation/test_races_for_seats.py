@@ -13,6 +13,14 @@ from world import (
 # Two bookings
 
 
+def outcome(step):
+    """Who was booked, or the SQLSTATE of the refusal."""
+    try:
+        return step.row()["student_id"]
+    except psycopg.Error as error:
+        return error.sqlstate
+
+
 def test_of_two_bookings_for_the_last_seat_the_second_is_refused_when_the_first_commits(world):
     world.exam(capacity=1)
     world.students("ann", "ben")
@@ -41,24 +49,36 @@ def test_of_two_bookings_for_the_last_seat_the_second_books_when_the_first_rolls
     assert (world.credits("ann"), world.credits("ben")) == (5, 4)
 
 
-def test_of_two_waiting_for_the_last_seat_one_books_when_its_holder_rolls_back(world):
+def test_of_many_waiting_for_the_last_seat_one_books_when_its_holder_rolls_back(world):
+    students = ["ben", "cat", "dan", "eve", "fay", "gus"]
     world.exam(capacity=1)
-    world.students("ann", "ben", "cat")
-    first, second, third = world.sessions("first", "second", "third")
+    world.students("ann", *students)
+    first, *others = world.sessions("first", *students)
     first.begin()
     book(first, "ann").row()
-    steps = [book(second, "ben"), book(third, "cat")]
+    steps = [book(session, session.name) for session in others]
     for step in steps:
-        step.waits_for(first, second, third)
+        step.waits_for(first, *others)
     first.rollback()
-    answers = []
+    answers = [outcome(step) for step in steps]
+    (booked,) = [student for student in students if student in answers]
+    assert sorted(answers) == sorted(["MBFUL"] * 5 + [booked])
+    assert world.seated() == [booked]
+
+
+def test_of_many_waiting_for_the_last_seat_none_books_when_its_holder_commits(world):
+    students = ["ben", "cat", "dan", "eve", "fay", "gus"]
+    world.exam(capacity=1)
+    world.students("ann", *students)
+    first, *others = world.sessions("first", *students)
+    first.begin()
+    book(first, "ann").row()
+    steps = [book(session, session.name) for session in others]
     for step in steps:
-        try:
-            answers.append(step.row()["student_id"])
-        except psycopg.Error as error:
-            answers.append(error.sqlstate)
-    assert sorted(answers) in (["MBFUL", "ben"], ["MBFUL", "cat"])
-    assert len(world.seated()) == 1
+        step.waits_for(first, *others)
+    first.commit()
+    assert [outcome(step) for step in steps] == ["MBFUL"] * 6
+    assert world.seated() == ["ann"]
 
 
 def test_two_bookings_for_the_last_two_seats_both_succeed(world):

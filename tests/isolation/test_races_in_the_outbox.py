@@ -3,7 +3,7 @@
 import pytest
 from psycopg.types.json import Jsonb
 from sessions import Session, Step
-from world import book
+from world import book, write_booking
 
 BOOKINGS = "hubspot_bookings"
 CONTACTS = "hubspot_contact_credits"
@@ -393,3 +393,75 @@ def test_acknowledging_contacts_and_acknowledging_their_bookings_never_deadlock(
     assert of_bookings.row()["closed"] == 2
     linked = world.execute("select contact_id from hubspot_sync.hubspot_bookings")
     assert {row["contact_id"] for row in linked} == {"H-ann", "H-ben"}
+
+
+def test_an_import_and_the_acknowledgement_of_a_contact_made_here_never_deadlock(world):
+    world.execute(
+        "insert into hubspot_sync.hubspot_contact_credits (id, hubspot_id, student_id, email)"
+        " values ('00000000-0000-4000-8000-000000000000', null, 'ann', 'ann@example.com'),"
+        "        ('ffffffff-0000-4000-8000-000000000000', '1', 'ben', 'ben@example.com')"
+    )
+    world.execute("update hubspot_sync.hubspot_contact_credits set sj_credits = 1")
+    # HubSpot has both by now, and the import reads both before the worker has acknowledged.
+    page = [
+        {"id": number, "properties": {"student_id": name, "email": f"{name}@example.com"}}
+        for number, name in (("1", "ben"), ("H-ann", "ann"))
+    ]
+    holder, importer, worker = world.sessions("holder", "importer", "worker")
+    changes = claim(worker, CONTACTS).rows()
+    assert len(changes) == 2
+    holder.begin()
+    holder.run("select from hubspot_sync.hubspot_contact_credits where hubspot_id = '1' for update")
+    importing = importer.start(
+        "select * from hubspot_sync.apply_contacts(%(page)s)", page=Jsonb(page)
+    )
+    importing.waits_for(holder)
+    finishing = finish(worker, changes, CONTACTS)
+    finishing.waits_for(holder, importer)
+    holder.commit()
+    assert importing.row() == {"applied": 2, "refused": 0}
+    assert finishing.row()["closed"] == 2
+    ids = world.execute("select hubspot_id from hubspot_sync.hubspot_contact_credits")
+    assert {row["hubspot_id"] for row in ids} == {"1", "H-ann"}
+
+
+def test_an_import_of_exams_and_a_writer_of_many_bookings_never_deadlock(world):
+    for number, record in (("1", "f" * 8), ("2", "0" * 8)):
+        world.execute(
+            "insert into hubspot_sync.hubspot_mock_exams"
+            " (id, hubspot_id, mock_type, exam_date, start_time, capacity, is_active)"
+            " values ((%(record)s || '-0000-4000-8000-000000000000')::uuid, %(number)s,"
+            " 'Situational Judgment', current_date + 30, '10:00', 5, 'true')",
+            record=record,
+            number=number,
+        )
+    world.students("ann", "ben")
+    holder, importer, writer = world.sessions("holder", "importer", "writer")
+    write_booking(writer, "ann", 1, "1").rows()
+    write_booking(writer, "ben", 2, "2").rows()
+    page = [
+        {
+            "id": number,
+            "properties": {
+                "mock_type": "Situational Judgment",
+                "exam_date": world.value("select (current_date + 30)::text"),
+                "start_time": "10:00",
+                "capacity": "9",
+                "is_active": "true",
+            },
+        }
+        for number in ("1", "2")
+    ]
+    holder.begin()
+    holder.run(
+        "select from hubspot_sync.exam_seats"
+        " where exam = 'ffffffff-0000-4000-8000-000000000000' for update"
+    )
+    importing = importer.start("select * from hubspot_sync.apply_exams(%(page)s)", page=Jsonb(page))
+    importing.waits_for(holder)
+    writing = writer.start("update hubspot_sync.hubspot_bookings set is_active = 'Cancelled'")
+    writing.waits_for(holder, importer)
+    holder.commit()
+    assert importing.row() == {"applied": 2, "refused": 0}
+    writing.rows()
+    assert world.seated("1") + world.seated("2") == []

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from sandbox import postgres
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

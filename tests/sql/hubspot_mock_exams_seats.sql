@@ -1,5 +1,5 @@
 begin;
-select plan(20);
+select plan(22);
 
 insert into hubspot_sync.hubspot_mock_exams (hubspot_id, capacity, is_active)
 values ('E-1', 5, 'Active'), ('E-2', null, null), ('E-3', 0, 'no');
@@ -90,6 +90,13 @@ select lives_ok(
   'an exam arrives even if an early booking for it breaks the rule of one a day');
 select is((select count(*) from hubspot_sync.hubspot_bookings where student_id = 'S-5'), 2::bigint,
           'and no booking is lost');
+select results_eq(
+  $$select booking_id, exempt from hubspot_sync.hubspot_bookings
+     where student_id = 'S-5' order by booking_id$$,
+  $$values ('5', false), ('6', true)$$, 'the one too many is exempt from the rule');
+select is((select count(*) from hubspot_sync.sync_conflicts c
+             join hubspot_sync.hubspot_bookings b on b.id = c.record where b.booking_id = '6'),
+          1::bigint, 'and reported');
 
 -- Deleting -----------------------------------------------------------------------------------
 select throws_ok($$delete from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-late'$$,

@@ -1,6 +1,6 @@
 """The booking core: seats, credits, history, outbox, analytics, and the functions of api."""
 
-from replay import replay, replay_sources
+from replay import drop_sources, replay, replay_sources
 
 revision = "0003"
 down_revision = "0002"
@@ -15,4 +15,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    replay("0003", "before_down.sql")
+    drop_sources("0003")
     replay("0003", "down.sql")

@@ -128,9 +128,16 @@ update hubspot_sync.hubspot_bookings b
   from hubspot_sync.hubspot_mock_exams e
  where e.hubspot_id = b.mock_exam_id;
 update hubspot_sync.hubspot_bookings b
-   set contact = c.id
-  from hubspot_sync.hubspot_contact_credits c
- where c.hubspot_id = b.contact_id;
+   set contact = coalesce(
+         (select c.id
+            from hubspot_sync.hubspot_contact_credits c
+           where c.hubspot_id = b.contact_id),
+         (select c.id
+            from hubspot_sync.hubspot_contact_credits c
+           where c.student_id = b.student_id
+             and lower(c.email) = lower(b.student_email)
+           order by c.created_at, c.id
+           limit 1));
 
 insert into hubspot_sync.migration_findings (table_name, record, finding, old_value)
 select 'hubspot_bookings', id, f.finding, f.old_value

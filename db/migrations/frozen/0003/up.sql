@@ -184,6 +184,15 @@ create table hubspot_sync.sync_status (
 comment on table hubspot_sync.sync_status is
   'One row per task of the glue: when it ran last and what it must remember.';
 
+comment on table hubspot_sync.hubspot_mock_exams is
+  'Mock exams, born in HubSpot. is_active in any spelling of yes; starts_at follows from exam_date '
+  'and start_time; total_bookings is the figure for HubSpot, exam_seats has the exact one.';
+comment on table hubspot_sync.hubspot_contact_credits is
+  'Students and their balances. A person is a student_id with an email.';
+comment on table hubspot_sync.hubspot_bookings is
+  'Bookings. is_active is the status: Active, Cancelled, Completed. mock_exam_id and contact_id '
+  'are HubSpot''s ids, exam and contact ours. exempt: old data that breaks a rule and was kept.';
+
 -- Nothing here is for a client: functions of schema api are the only door.
 do $$
 declare
