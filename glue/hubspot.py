@@ -158,7 +158,7 @@ def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:
     """Seconds to wait: what HubSpot says, else what its policy implies."""
     said = answer.headers.get("Retry-After", "")
     if re.fullmatch(r"\d+(\.\d+)?", said):
-        return min(float(said), 86_400)
+        return min(max(float(said), 1.0), 86_400.0)
     if answer.status_code == LOCKED:
         return 2.0
     if body.get("policyName") == "DAILY":

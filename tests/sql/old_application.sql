@@ -37,7 +37,8 @@ select lives_ok(
   $$select pg_temp.as_service_role($q$
       insert into hubspot_sync.hubspot_contact_credits
         (hubspot_id, student_id, email, sjmini_credits, synced_at)
-      values ('C-1', 'S-1', 'Ann@Example.com', 2, now()), ('C-2', 'S-2', 'bob@example.com', 0, now())
+      values ('C-1', 'S-1', 'Ann@Example.com', 2, now()),
+             ('C-2', 'S-2', 'bob@example.com', 0, now())
       on conflict (hubspot_id) do update set sjmini_credits = excluded.sjmini_credits$q$)$$,
   'it upserts contacts');
 select lives_ok(

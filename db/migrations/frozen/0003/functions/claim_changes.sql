@@ -41,6 +41,7 @@ begin
            select
              from hubspot_sync.sync_queue o
             where o.record = q.record
+              and o.table_name = q.table_name
               and not o.synced
               and o.dead_at is null
               and (o.id < q.id or o.next_attempt_at > v_now))
@@ -55,6 +56,7 @@ begin
              unanswered = q.unanswered or q.epoch is not null
         from due
        where q.record = due.record
+         and q.table_name = p_table
          and not q.synced
          and q.dead_at is null
       returning q.record, due.id as lead, q.operation, q.old_data, q.new_data,

@@ -93,9 +93,10 @@ begin
        select from hubspot_sync.hubspot_bookings b where b.idempotency_key = v_key) then
     if v_key is not null then
       v_request := jsonb_build_object(
-        'p_mock_exam_id', p_mock_exam_id, 'p_student_id', p_student_id,
-        'p_email', lower(p_email), 'p_student_name', p_student_name,
-        'p_attending_location', p_attending_location, 'p_dominant_hand', p_dominant_hand);
+        'p_mock_exam_id', trim(p_mock_exam_id), 'p_student_id', trim(p_student_id),
+        'p_email', lower(trim(p_email)), 'p_student_name', nullif(trim(p_student_name), ''),
+        'p_attending_location', nullif(trim(p_attending_location), ''),
+        'p_dominant_hand', nullif(trim(p_dominant_hand), ''));
     end if;
     if v_code is null then
       return hubspot_sync.book_seat(

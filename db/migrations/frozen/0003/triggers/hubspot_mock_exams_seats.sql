@@ -14,20 +14,29 @@ begin
     values (new.id, coalesce(new.capacity, 0), hubspot_sync.exam_is_active(new.is_active));
     -- Bookings that came before their exam belong to it from now on, also one that turns out to
     -- be a student's second of that type and day.
-    update hubspot_sync.hubspot_bookings b
-       set exam = new.id,
-           mock_type = new.mock_type,
-           exam_date = new.exam_date,
-           exempt = b.exempt or exists (
-             select from hubspot_sync.hubspot_bookings o
-              where o.student_id = b.student_id
-                and o.mock_type = new.mock_type
-                and o.exam_date::date = new.exam_date
-                and o.is_active = 'Active'
-                and not o.exempt
-                and o.id <> b.id)
-     where b.mock_exam_id = new.hubspot_id
-       and b.exam is null;
+    with linked as (
+      update hubspot_sync.hubspot_bookings b
+         set exam = new.id,
+             mock_type = new.mock_type,
+             exam_date = new.exam_date,
+             exempt = b.exempt or b.is_active = 'Active' and exists (
+               select from hubspot_sync.hubspot_bookings o
+                where o.student_id = b.student_id
+                  and o.mock_type = new.mock_type
+                  and o.exam_date::date = new.exam_date
+                  and o.is_active = 'Active'
+                  and not o.exempt
+                  and o.id <> b.id)
+       where b.mock_exam_id = new.hubspot_id
+         and b.exam is null
+      returning b.id, b.exempt, b.student_id
+    )
+    insert into hubspot_sync.sync_conflicts (entity, record, field, postgres_value, decision)
+    select 'hubspot_bookings', l.id, 'exam_date', new.exam_date::text,
+           format('kept as exempt: student %s has another active booking of %s that day',
+                  l.student_id, new.mock_type)
+      from linked l
+     where l.exempt;
   else
     update hubspot_sync.exam_seats s
        set capacity = coalesce(new.capacity, 0),
