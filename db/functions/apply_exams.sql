@@ -23,17 +23,20 @@ declare
   v_pending jsonb;
   v_reason text;
 begin
-  -- In the order in which finish_changes locks them, so that the two cannot deadlock.
-  perform
-     from hubspot_sync.hubspot_mock_exams k
-    where k.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_exams) r)
-    order by k.id
-      for no key update;
+  -- As in finish_changes: one acknowledgement or import at a time.
+  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   applied := 0;
   refused := 0;
+  -- New exams first, which take bookings that came early; then the others in the order in which
+  -- every writer of many bookings takes their counters.
   for v_record in
-    select e.value from jsonb_array_elements(p_exams) e order by e.value ->> 'id'
+    select r.value
+      from jsonb_array_elements(p_exams) r
+      left join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = r.value ->> 'id'
+     order by e.id nulls first, r.value ->> 'id'
   loop
+    perform from hubspot_sync.hubspot_mock_exams e
+      where e.hubspot_id = v_record ->> 'id' for no key update;
     v_properties := v_record -> 'properties';
     v_reason := null;
     begin

@@ -147,8 +147,9 @@ class Account:
 
     def properties(self, kind: str, key: str) -> dict[str, dict[str, str]]:
         """The properties of all live records by one of them, which no two may share."""
-        found = {row["properties"][key]: row["properties"] for row in self.records(kind)}
-        assert len(found) == len(self.records(kind)), f"{kind} share a {key}"
+        rows = self.records(kind)
+        found = {row["properties"][key]: row["properties"] for row in rows}
+        assert len(found) == len(rows), f"{kind} share a {key}"
         return found
 
     def links(self, kind: str, key: str) -> dict[str, dict[str, list[str]]]:

@@ -15,17 +15,15 @@ declare
   v_last bigint;
   v_reason text;
 begin
-  -- In the order in which finish_changes locks them, so that the two cannot deadlock.
-  perform
-     from hubspot_sync.hubspot_contact_credits k
-    where k.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_contacts) r)
-    order by k.id
-      for no key update;
+  -- As in finish_changes: one acknowledgement or import at a time.
+  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   applied := 0;
   refused := 0;
   for v_record in
     select c.value from jsonb_array_elements(p_contacts) c order by c.value ->> 'id'
   loop
+    perform from hubspot_sync.hubspot_contact_credits c
+      where c.hubspot_id = v_record ->> 'id' for no key update;
     v_properties := v_record -> 'properties';
     v_reason := case
       when coalesce(v_properties ->> 'student_id', '') = '' then '22023: no student_id'

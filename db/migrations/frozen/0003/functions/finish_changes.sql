@@ -24,9 +24,9 @@ begin
       using errcode = '22023',
             hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
   end if;
-  -- One acknowledgement at a time: a contact's new id reaches its bookings, which another
-  -- acknowledgement may hold.
-  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.finish_changes', 0));
+  -- One acknowledgement or import at a time: a contact's new id reaches its bookings, which
+  -- another of them may hold.
+  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   with results as (
     select r.record, r.epoch, r.hubspot_id, r.keys
       from jsonb_to_recordset(p_results)
