@@ -2,7 +2,8 @@
 
 Every relative link leads somewhere; every `make …` and `glue …` they name exists; every file of
 db/functions and db/triggers is told of in db/README.md; every fenced block marked `sh` runs, in
-the order of its page, with a freshly made stack in the environment.
+the order of its page, with a freshly made stack in the environment; and the README shows the
+table that the demo prints.
 """
 
 import os
@@ -59,6 +60,27 @@ def untold() -> list[str]:
     ]
 
 
+def shape(text: str) -> list[str]:
+    """A table's rows without their numbers and widths."""
+    rows = [line for line in text.splitlines() if line.startswith("│")]
+    return [re.sub(r"\s+", " ", re.sub(r"[\d,]+", "#", row)) for row in rows]
+
+
+def stale_demo() -> list[str]:
+    """Whether the README shows another table than the demo prints."""
+    answer = subprocess.run(
+        [Path(sys.executable).with_name("glue"), "demo"],
+        env=os.environ | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        return [f"glue demo fails: {answer.stderr}"]
+    shown = (ROOT / "README.md").read_text().partition("<!-- demo -->")[2].partition("<!-- /")[0]
+    return [] if shape(shown) == shape(answer.stdout) else ["README.md: shows another demo"]
+
+
 def blocks(page: Path) -> list[str]:
     """The page's shell blocks that are run."""
     found = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
@@ -91,7 +113,7 @@ def failures() -> list[str]:
 def main() -> None:
     """Prints what is wrong, and exits 1 if anything is."""
     found = [problem for page in PAGES for problem in dead_links(page) + unknown_commands(page)]
-    found += untold() + failures()
+    found += untold() + stale_demo() + failures()
     print("\n".join(found) if found else f"{len(PAGES)} pages are right")
     sys.exit(bool(found))
 
