@@ -3,7 +3,9 @@
 -- Claims take turns (one advisory lock), so that a claim sees every lease given before it.
 -- Writers never take that lock. A record is due when its oldest open row is, and none of its
 -- open rows is leased or waiting: a late row of an earlier id cannot slip past a lease. The
--- rows a claim covers are stamped with its epoch; finish closes exactly these.
+-- rows a claim covers are stamped with its epoch; finish closes exactly these. A second send that
+-- waits until an unanswered first one can no longer arrive holds up nothing, and nothing sent
+-- meanwhile replaces it.
 create or replace function hubspot_sync.claim_changes(
   p_table text,
   p_limit integer default 100,
@@ -44,6 +46,7 @@ begin
               and o.table_name = q.table_name
               and not o.synced
               and o.dead_at is null
+              and not (o.operation = 'resend' and o.epoch is null and o.next_attempt_at > v_now)
               and (o.id < q.id or o.next_attempt_at > v_now))
        order by q.id
        limit p_limit
@@ -59,6 +62,7 @@ begin
          and q.table_name = p_table
          and not q.synced
          and q.dead_at is null
+         and not (q.operation = 'resend' and q.epoch is null and q.next_attempt_at > v_now)
       returning q.record, due.id as lead, q.operation, q.old_data, q.new_data,
                 q.sync_attempts, q.unanswered
     ), merged as (

@@ -1,5 +1,5 @@
 begin;
-select plan(41);
+select plan(45);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -217,6 +217,29 @@ select pg_temp.claim();
 select row_eq(
   $$select contact_hubspot_id, associate from claimed where record = pg_temp.id(21)$$,
   row('C-20'::text, true), 'a contact''s HubSpot id that arrives late is linked, too');
+
+-- A second send that waits ---------------------------------------------------------------------
+set local test.later = '3 hours';
+select pg_temp.book(30);
+select pg_temp.claim();
+set local test.later = '4 hours';
+select pg_temp.claim();  -- the first lease ended without an answer
+select pg_temp.done(30, (select epoch from claimed where record = pg_temp.id(30)));
+select is((select next_attempt_at from hubspot_sync.sync_queue
+            where record = pg_temp.id(30) and operation = 'resend' and not synced),
+          hubspot_sync.clock() + interval '60 seconds', 'a second send is queued for later');
+update hubspot_sync.hubspot_bookings set attendance = 'yes' where booking_id = 'BK-30';
+select pg_temp.claim();
+select is((select properties from claimed where record = pg_temp.id(30)),
+          '{"attendance": "yes"}'::jsonb, 'a change does not wait for it');
+select pg_temp.done(30, (select epoch from claimed where record = pg_temp.id(30)));
+select is((select count(*) from hubspot_sync.sync_queue
+            where record = pg_temp.id(30) and operation = 'resend' and not synced), 1::bigint,
+          'and what is sent meanwhile does not replace it');
+set local test.later = '5 hours';
+select pg_temp.claim();
+select is((select operation from claimed where record = pg_temp.id(30)), 'upsert',
+          'it is sent when its time has come');
 
 select * from finish();
 rollback;
