@@ -22,10 +22,15 @@ MIGRATING = 477
 
 @dataclass
 class BatchResult:
-    """The answer to a batch. results: records written, in no order. errors: trace id → reason."""
+    """The answer to a batch.
+
+    results: records written, in no order. errors: trace id → reason. missing: the trace ids
+    among them whose record does not exist.
+    """
 
     results: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
 
 class HubSpot:
@@ -60,7 +65,8 @@ class HubSpot:
         if after:
             params["after"] = after
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
-        return body.get("results", []), body.get("paging", {}).get("next", {}).get("after")
+        following = ((body.get("paging") or {}).get("next") or {}).get("after")
+        return _dicts(body.get("results")), following
 
     def batch_upsert(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         """Creates or updates by a unique property: inputs {id, idProperty, properties, …}."""
@@ -90,7 +96,7 @@ class HubSpot:
                 "propertiesWithHistory": [],
             },
         )
-        return body.get("results", [])
+        return [row for row in _dicts(body.get("results")) if row.get("id")]
 
     def associate(self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]) -> None:
         """Links pairs of HubSpot ids by the default link; doing so again changes nothing."""
@@ -98,18 +104,22 @@ class HubSpot:
             f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/associate/default",
             {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]},
         )
-        if errors := body.get("errors"):
+        if errors := _dicts(body.get("errors")):
             raise Rejected(f"association refused: {_reason(errors[0])}", status=207)
 
     def _batch(self, object_type: str, verb: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         body = self._post(
             f"/crm/objects/{API_VERSION}/{object_type}/batch/{verb}", {"inputs": list(inputs)}
         )
-        errors = {}
-        for error in body.get("errors") or []:
-            for trace_id in (error.get("context") or {}).get("objectWriteTraceId") or []:
-                errors[trace_id] = _reason(error)
-        return BatchResult(body.get("results") or [], errors)
+        answer = BatchResult([row for row in _dicts(body.get("results")) if row.get("id")])
+        for error in _dicts(body.get("errors")):
+            context = error.get("context")
+            traced = context.get("objectWriteTraceId") if isinstance(context, dict) else None
+            for trace_id in traced if isinstance(traced, list) else [traced]:
+                answer.errors[str(trace_id)] = _reason(error)
+                if error.get("category") == "OBJECT_NOT_FOUND":
+                    answer.missing.add(str(trace_id))
+        return answer
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._send("POST", path, json=body)
@@ -127,9 +137,19 @@ class HubSpot:
                 f"HubSpot did not answer {method} {path}: {error or type(error).__name__}",
                 unanswered=True,
             ) from error
-        if answer.is_success:
-            return answer.json() if answer.content else {}
-        raise _failure(answer)
+        if not answer.is_success:
+            raise _failure(answer)
+        if not answer.content:
+            return {}
+        try:
+            body = answer.json()
+        except ValueError as error:
+            raise Unavailable(
+                f"HubSpot's answer to {method} {path} is not JSON", unanswered=True
+            ) from error
+        if not isinstance(body, dict):
+            raise Unavailable(f"HubSpot's answer to {method} {path} is no object", unanswered=True)
+        return body
 
 
 def _failure(answer: httpx.Response) -> HubSpotError:
@@ -137,6 +157,8 @@ def _failure(answer: httpx.Response) -> HubSpotError:
     try:
         body = answer.json()
     except ValueError:
+        body = {}
+    if not isinstance(body, dict):
         body = {}
     status = answer.status_code
     reason = f"HubSpot answered {status}: {_reason(body)}"
@@ -148,6 +170,8 @@ def _failure(answer: httpx.Response) -> HubSpotError:
         return Forbidden(reason, "Give the private app the scope it lacks.", status=status)
     if status in (TOO_MANY, LOCKED, MIGRATING):
         return RateLimited(reason, status=status, retry_after=_retry_after(answer, body))
+    if status < httpx.codes.BAD_REQUEST or status == httpx.codes.REQUEST_TIMEOUT:
+        return Unavailable(reason, status=status, unanswered=True)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         # A gateway's answer says nothing of the server behind it, which may still be at work.
         return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
@@ -169,4 +193,9 @@ def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:
 def _reason(body: dict[str, Any]) -> str:
     """The most telling text of an error body, in one line."""
     text = str(body.get("message") or body.get("category") or "no message")
-    return " ".join(text.split())[:500]
+    return " ".join(text.replace("\0", "").split())[:500]
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects of what should be a list of objects."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -6,6 +6,7 @@ twice changes nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from glue.hubspot import HubSpot
 from glue.rpc import CONTACTS, EXAMS, Rpc
@@ -57,7 +58,7 @@ def run(
         while True:
             records, after = hubspot.list_objects(object_type, PROPERTIES[table], after)
             if records:
-                counts = rpc.apply(table, records)
+                counts = rpc.apply(table, _storable(records))
                 report.refused += counts["refused"]
                 if table == EXAMS:
                     report.exams += counts["applied"]
@@ -67,3 +68,14 @@ def run(
             if after is None:
                 break
     return report
+
+
+def _storable(value: Any) -> Any:
+    """The same without NUL characters, which no text of Postgres can hold."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    return value

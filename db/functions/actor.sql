@@ -6,7 +6,7 @@ create or replace function hubspot_sync.actor()
   returns text
   language plpgsql
   stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_claims text := nullif(current_setting('request.jwt.claims', true), '');
@@ -28,4 +28,4 @@ $$;
 comment on function hubspot_sync.actor() is
   'Who acts: the JWT''s email or sub, else the setting hubspot_sync.actor, else the role '
   'switched to, else the session''s user.';
-revoke execute on function hubspot_sync.actor() from public;
+revoke execute on function hubspot_sync.actor() from public, anon, authenticated;

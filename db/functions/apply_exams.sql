@@ -8,7 +8,7 @@ create or replace function hubspot_sync.apply_exams(p_exams jsonb)
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- What HubSpot says of an exam; total_bookings is ours.
@@ -38,7 +38,16 @@ begin
     perform from hubspot_sync.hubspot_mock_exams e
       where e.hubspot_id = v_record ->> 'id' for no key update;
     v_properties := v_record -> 'properties';
-    v_reason := null;
+    v_reason := case
+      when coalesce(jsonb_typeof(v_record -> 'id') not in ('string', 'number'), true)
+           or v_record ->> 'id' = '' then '22023: no id'
+    end;
+    if v_reason is not null then
+      refused := refused + 1;
+      perform hubspot_sync.note_inbound_error(
+        'hubspot_mock_exams', v_record ->> 'id', v_reason);
+      continue;
+    end if;
     begin
       select coalesce(max(q.id), 0) into v_last from hubspot_sync.sync_queue q;
       v_pending := coalesce((
@@ -98,11 +107,13 @@ begin
       perform hubspot_sync.resolve_inbound_error('hubspot_mock_exams', v_record ->> 'id');
       applied := applied + 1;
     exception
+      when unique_violation then
+        v_reason := '23505: a booking that came early breaks a rule; the next import tries again';
       when check_violation then
         v_reason := 'MBCAP: capacity ' || (v_properties ->> 'capacity') || ' is negative';
       when invalid_text_representation or invalid_datetime_format or datetime_field_overflow
            or numeric_value_out_of_range or not_null_violation or feature_not_supported
-           or invalid_parameter_value then
+           or invalid_parameter_value or program_limit_exceeded then
         v_reason := '22023: ' || sqlerrm;
     end;
     if v_reason is not null then
@@ -119,5 +130,5 @@ comment on function hubspot_sync.apply_exams(jsonb) is
   'Inserts or updates exams from HubSpot''s records ({id, properties, createdAt}, as an array). '
   'A record that cannot be read is refused alone and noted in sync_errors (MBCAP: negative '
   'capacity, 22023: unreadable value).';
-revoke execute on function hubspot_sync.apply_exams(jsonb) from public;
+revoke execute on function hubspot_sync.apply_exams(jsonb) from public, anon, authenticated;
 grant execute on function hubspot_sync.apply_exams(jsonb) to service_role;

@@ -17,7 +17,7 @@ create or replace function hubspot_sync.book_seat(
   returns api.booking
   language plpgsql
   volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_contact hubspot_sync.hubspot_contact_credits;
@@ -166,4 +166,4 @@ comment on function hubspot_sync.book_seat(
   'MBKEY, MBBSY.';
 revoke execute on function hubspot_sync.book_seat(
   hubspot_sync.bookable_exam, text, text, text, jsonb, text, text, text
-) from public;
+) from public, anon, authenticated;

@@ -6,7 +6,7 @@ create or replace function hubspot_sync.booking_answer(
   returns api.booking
   language plpgsql
   immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_answer api.booking;
@@ -34,4 +34,4 @@ $$;
 comment on function hubspot_sync.booking_answer(hubspot_sync.hubspot_bookings, boolean) is
   'An api.booking made from a row of hubspot_bookings.';
 revoke execute on function hubspot_sync.booking_answer(hubspot_sync.hubspot_bookings, boolean)
-  from public;
+  from public, anon, authenticated;

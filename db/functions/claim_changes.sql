@@ -15,7 +15,7 @@ create or replace function hubspot_sync.claim_changes(
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz;
@@ -63,14 +63,12 @@ begin
          and not q.synced
          and q.dead_at is null
          and not (q.operation = 'resend' and q.epoch is null and q.next_attempt_at > v_now)
-      returning q.record, due.id as lead, q.operation, q.old_data, q.new_data,
-                q.sync_attempts, q.unanswered
+      returning q.record, due.id as lead, q.operation, q.old_data, q.new_data
     ), merged as (
       select l.record,
              min(l.lead) as lead,
              array_agg(distinct k.key) filter (where k.key is not null) as keys,
              bool_or(l.operation = 'insert') as is_new,
-             max(l.sync_attempts) > 1 or bool_or(l.unanswered) as attempted,
              max(l.old_data ->> 'hubspot_id') as deleted_hubspot_id,
              max(coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
                as deleted_unique_value
@@ -83,7 +81,7 @@ begin
            v_epoch,
            case
              when s.state is not null then 'upsert'
-             when m.is_new and not m.attempted then 'nothing'
+             when m.is_new and not a.attempted then 'nothing'
              else 'archive'
            end,
            coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, m.deleted_hubspot_id),
@@ -114,6 +112,14 @@ begin
               end as state) s
      cross join lateral (
        select m.is_new or coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id) is null as whole) f
+     cross join lateral (
+       -- As the rows were before this claim: was any of them ever handed to a worker?
+       select coalesce(bool_or(o.last_sync_attempt is not null), false) as attempted
+         from hubspot_sync.sync_queue o
+        where o.record = m.record
+          and o.table_name = p_table
+          and not o.synced
+          and o.dead_at is null) a
      order by m.lead;
 end;
 $$;
@@ -123,5 +129,6 @@ comment on function hubspot_sync.claim_changes(text, integer, interval) is
   'of the claim: all properties when HubSpot does not have the record, else those that changed. '
   'Answer with finish_changes or fail_changes before the lease ends. Raises 22023 for an '
   'unknown table.';
-revoke execute on function hubspot_sync.claim_changes(text, integer, interval) from public;
+revoke execute on function hubspot_sync.claim_changes(text, integer, interval)
+  from public, anon, authenticated;
 grant execute on function hubspot_sync.claim_changes(text, integer, interval) to service_role;

@@ -5,7 +5,7 @@ create or replace function hubspot_sync.contact_properties(
   returns jsonb
   language plpgsql
   immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return jsonb_build_object(
@@ -24,4 +24,4 @@ $$;
 comment on function hubspot_sync.contact_properties(hubspot_sync.hubspot_contact_credits) is
   'A contact''s HubSpot properties as texts.';
 revoke execute on function hubspot_sync.contact_properties(hubspot_sync.hubspot_contact_credits)
-  from public;
+  from public, anon, authenticated;

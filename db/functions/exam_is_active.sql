@@ -7,4 +7,4 @@ create or replace function hubspot_sync.exam_is_active(p_is_active text)
 
 comment on function hubspot_sync.exam_is_active(text) is
   'Whether an exam''s is_active means active; null and unknown texts mean it is not.';
-revoke execute on function hubspot_sync.exam_is_active(text) from public;
+revoke execute on function hubspot_sync.exam_is_active(text) from public, anon, authenticated;

@@ -6,7 +6,7 @@ create or replace function hubspot_sync.exam_starts_at(p_exam_date date, p_start
   returns timestamptz
   language plpgsql
   stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_time text := upper(substring(p_start_time from
@@ -23,4 +23,4 @@ $$;
 comment on function hubspot_sync.exam_starts_at(date, text) is
   'An exam''s start in the business''s time zone: HH:MM, HH:MM:SS or with AM/PM; an unreadable '
   'time is midnight; a null date gives null.';
-revoke execute on function hubspot_sync.exam_starts_at(date, text) from public;
+revoke execute on function hubspot_sync.exam_starts_at(date, text) from public, anon, authenticated;

@@ -4,7 +4,7 @@ create or replace function hubspot_sync.fail_changes(p_table text, p_failures js
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
@@ -76,5 +76,5 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'with jitter; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '
   'Raises 22023 for an unknown table.';
-revoke execute on function hubspot_sync.fail_changes(text, jsonb) from public;
+revoke execute on function hubspot_sync.fail_changes(text, jsonb) from public, anon, authenticated;
 grant execute on function hubspot_sync.fail_changes(text, jsonb) to service_role;

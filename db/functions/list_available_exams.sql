@@ -4,7 +4,7 @@ create or replace function api.list_available_exams(p_mock_type text default nul
   language plpgsql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_mock_type is not null
@@ -35,5 +35,5 @@ $$;
 comment on function api.list_available_exams(text) is
   'Active exams that have not started, soonest first, with seats left as of now; p_mock_type '
   'narrows to one type. Raises 22023 for an unknown type.';
-revoke execute on function api.list_available_exams(text) from public;
+revoke execute on function api.list_available_exams(text) from public, anon, authenticated;
 grant execute on function api.list_available_exams(text) to service_role;

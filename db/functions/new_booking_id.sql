@@ -3,7 +3,7 @@ create or replace function hubspot_sync.new_booking_id()
   returns text
   language plpgsql
   volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- The first eight digits of a version 4 uuid are random throughout.
@@ -17,4 +17,4 @@ $$;
 comment on function hubspot_sync.new_booking_id() is
   'BK-YYYYMMDD-XXXXXX: the day of booking in the business''s time zone and six of 16 letters '
   'and digits; not checked for being unused.';
-revoke execute on function hubspot_sync.new_booking_id() from public;
+revoke execute on function hubspot_sync.new_booking_id() from public, anon, authenticated;

@@ -7,7 +7,7 @@ create or replace function hubspot_sync.note_inbound_error(
   returns void
   language sql
   volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   insert into hubspot_sync.sync_errors as e
     (direction, entity, hubspot_id, error_message, created_at)
@@ -19,4 +19,5 @@ $$;
 
 comment on function hubspot_sync.note_inbound_error(text, text, text) is
   'Writes an open row to sync_errors, or counts a retry on the one that is open.';
-revoke execute on function hubspot_sync.note_inbound_error(text, text, text) from public;
+revoke execute on function hubspot_sync.note_inbound_error(text, text, text)
+  from public, anon, authenticated;

@@ -6,7 +6,7 @@ create or replace function hubspot_sync.write_audit()
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_old jsonb;
@@ -67,4 +67,4 @@ $$;
 
 comment on function hubspot_sync.write_audit() is
   'Trigger: writes supabase_audit_log; for an update only the fields that changed.';
-revoke execute on function hubspot_sync.write_audit() from public;
+revoke execute on function hubspot_sync.write_audit() from public, anon, authenticated;

@@ -2,7 +2,7 @@
 create or replace function hubspot_sync.credit_ledger_append_only()
   returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'credit_ledger is append-only: % is refused', lower(tg_op)
@@ -12,7 +12,8 @@ $$;
 
 comment on function hubspot_sync.credit_ledger_append_only() is
   'Trigger: raises MBAPP on update, delete and truncate of credit_ledger.';
-revoke execute on function hubspot_sync.credit_ledger_append_only() from public;
+revoke execute on function hubspot_sync.credit_ledger_append_only()
+  from public, anon, authenticated;
 
 create or replace trigger credit_ledger_append_only
   before update or delete or truncate on hubspot_sync.credit_ledger

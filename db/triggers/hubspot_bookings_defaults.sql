@@ -4,7 +4,7 @@ create or replace function hubspot_sync.hubspot_bookings_defaults()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_exam record;
@@ -14,6 +14,14 @@ begin
     into v_exam
     from hubspot_sync.hubspot_mock_exams e
    where e.hubspot_id = new.mock_exam_id;
+  if v_exam.id is null then
+    -- It may be arriving this moment: wait for whoever brings it, then look again.
+    perform pg_advisory_xact_lock(hashtextextended('exam ' || new.mock_exam_id, 0));
+    select e.id, e.mock_type, e.exam_date
+      into v_exam
+      from hubspot_sync.hubspot_mock_exams e
+     where e.hubspot_id = new.mock_exam_id;
+  end if;
   new.exam := v_exam.id;
   new.mock_type := coalesce(v_exam.mock_type, new.mock_type);
   new.exam_date := coalesce(v_exam.exam_date::timestamp, new.exam_date);
@@ -26,14 +34,16 @@ begin
       where c.student_id = new.student_id
         and lower(c.email) = lower(new.student_email)
       order by c.created_at, c.id
-      limit 1));
+      limit 1),
+    new.contact);
   return new;
 end;
 $$;
 
 comment on function hubspot_sync.hubspot_bookings_defaults() is
   'Trigger: normalises is_active and links a booking to its exam and contact.';
-revoke execute on function hubspot_sync.hubspot_bookings_defaults() from public;
+revoke execute on function hubspot_sync.hubspot_bookings_defaults()
+  from public, anon, authenticated;
 
 create or replace trigger hubspot_bookings_defaults_insert
   before insert on hubspot_sync.hubspot_bookings

@@ -7,7 +7,7 @@ create or replace function hubspot_sync.hubspot_bookings_seats()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_exam uuid;
@@ -56,7 +56,7 @@ $$;
 
 comment on function hubspot_sync.hubspot_bookings_seats() is
   'Trigger: keeps taken of exam_seats equal to the bookings that hold a seat.';
-revoke execute on function hubspot_sync.hubspot_bookings_seats() from public;
+revoke execute on function hubspot_sync.hubspot_bookings_seats() from public, anon, authenticated;
 
 create or replace trigger hubspot_bookings_seats_insert
   after insert on hubspot_sync.hubspot_bookings

@@ -6,7 +6,7 @@ create or replace function hubspot_sync.hubspot_contact_credits_ledger()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_before integer;
@@ -52,7 +52,8 @@ $$;
 
 comment on function hubspot_sync.hubspot_contact_credits_ledger() is
   'Trigger: writes credit_ledger for every change of a balance.';
-revoke execute on function hubspot_sync.hubspot_contact_credits_ledger() from public;
+revoke execute on function hubspot_sync.hubspot_contact_credits_ledger()
+  from public, anon, authenticated;
 
 create or replace trigger hubspot_contact_credits_ledger
   after insert or update of sj_credits, cs_credits, sjmini_credits, mock_discussion_token,

@@ -3,7 +3,7 @@ create or replace function hubspot_sync.hubspot_mock_exams_outbox()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' then
@@ -21,7 +21,8 @@ $$;
 
 comment on function hubspot_sync.hubspot_mock_exams_outbox() is
   'Trigger: puts changes of exams into sync_queue.';
-revoke execute on function hubspot_sync.hubspot_mock_exams_outbox() from public;
+revoke execute on function hubspot_sync.hubspot_mock_exams_outbox()
+  from public, anon, authenticated;
 
 create or replace trigger hubspot_mock_exams_outbox
   after update or delete on hubspot_sync.hubspot_mock_exams

@@ -6,12 +6,13 @@ create or replace function hubspot_sync.hubspot_mock_exams_seats()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then
     insert into hubspot_sync.exam_seats (exam, capacity, is_open)
     values (new.id, coalesce(new.capacity, 0), hubspot_sync.exam_is_active(new.is_active));
+    perform pg_advisory_xact_lock(hashtextextended('exam ' || new.hubspot_id, 0));
     -- Bookings that came before their exam belong to it from now on, also one that turns out to
     -- be a student's second of that type and day.
     with linked as (
@@ -49,7 +50,7 @@ $$;
 
 comment on function hubspot_sync.hubspot_mock_exams_seats() is
   'Trigger: keeps exam_seats beside the exams.';
-revoke execute on function hubspot_sync.hubspot_mock_exams_seats() from public;
+revoke execute on function hubspot_sync.hubspot_mock_exams_seats() from public, anon, authenticated;
 
 create or replace trigger hubspot_mock_exams_seats_insert
   after insert on hubspot_sync.hubspot_mock_exams

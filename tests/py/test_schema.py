@@ -52,7 +52,8 @@ def test_every_function_of_api_is_a_definer_with_a_fixed_search_path(db):
     bent = f"""
         select signature from ({FUNCTIONS}) f
          where schema = 'api'
-           and not (prosecdef and coalesce(proconfig, '{{}}') @> array['search_path=""'])
+           and not (prosecdef and coalesce(proconfig, '{{}}')
+                                  @> array['search_path=pg_catalog, pg_temp'])
     """
     assert not column(db, bent)
 
@@ -60,7 +61,8 @@ def test_every_function_of_api_is_a_definer_with_a_fixed_search_path(db):
 def test_every_definer_function_has_a_fixed_search_path(db):
     bent = f"""
         select signature from ({FUNCTIONS}) f
-         where prosecdef and not coalesce(proconfig, '{{}}') @> array['search_path=""']
+         where prosecdef
+           and not coalesce(proconfig, '{{}}') @> array['search_path=pg_catalog, pg_temp']
     """
     assert not column(db, bent)
 

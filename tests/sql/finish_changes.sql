@@ -166,6 +166,7 @@ select pg_temp.claim();
 select is(pg_temp.answer(2, 'B-22'), 1, 'HubSpot may answer another id than before');
 select is((select hubspot_id from hubspot_sync.hubspot_bookings where booking_id = 'BK-2'), 'B-22',
           'the new id is taken');
+set local test.later = '61 minutes';
 select pg_temp.claim();
 select row_eq(
   $$select properties ->> 'student_id', associate from claimed where record = pg_temp.id(2)$$,

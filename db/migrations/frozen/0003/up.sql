@@ -210,6 +210,19 @@ begin
 end
 $$;
 revoke all on all sequences in schema hubspot_sync from public, anon, authenticated;
+revoke all on schema hubspot_sync from public, anon, authenticated;
+-- What default privileges of this schema would hand out is granted by name instead.
+alter default privileges in schema hubspot_sync
+  revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema hubspot_sync
+  revoke all on sequences from anon, authenticated, service_role;
+alter default privileges in schema hubspot_sync
+  revoke all on functions from anon, authenticated, service_role;
+revoke all on
+  hubspot_sync.exam_seats, hubspot_sync.credit_types, hubspot_sync.settings,
+  hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log, hubspot_sync.sync_queue,
+  hubspot_sync.sync_errors, hubspot_sync.sync_conflicts, hubspot_sync.sync_status
+  from service_role;
 
 create schema api;
 comment on schema api is 'What an app may call: functions and the types they answer with.';

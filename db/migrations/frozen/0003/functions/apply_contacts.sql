@@ -5,7 +5,7 @@ create or replace function hubspot_sync.apply_contacts(p_contacts jsonb)
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
@@ -26,6 +26,8 @@ begin
       where c.hubspot_id = v_record ->> 'id' for no key update;
     v_properties := v_record -> 'properties';
     v_reason := case
+      when coalesce(jsonb_typeof(v_record -> 'id') not in ('string', 'number'), true)
+           or v_record ->> 'id' = '' then '22023: no id'
       when coalesce(v_properties ->> 'student_id', '') = '' then '22023: no student_id'
       when coalesce(v_properties ->> 'email', '') = '' then '22023: no email'
     end;
@@ -77,7 +79,8 @@ begin
         when check_violation then
           v_reason := 'MBCRD: a balance is negative';
         when invalid_text_representation or numeric_value_out_of_range or feature_not_supported
-             or invalid_datetime_format or datetime_field_overflow then
+             or invalid_datetime_format or datetime_field_overflow or invalid_parameter_value
+             or program_limit_exceeded then
           v_reason := '22023: ' || sqlerrm;
       end;
     end if;
@@ -95,5 +98,5 @@ comment on function hubspot_sync.apply_contacts(jsonb) is
   'Inserts or updates contacts from HubSpot''s records ({id, properties, createdAt}, as an '
   'array). A record without student id or email, or with an unreadable balance, is refused '
   'alone and noted in sync_errors.';
-revoke execute on function hubspot_sync.apply_contacts(jsonb) from public;
+revoke execute on function hubspot_sync.apply_contacts(jsonb) from public, anon, authenticated;
 grant execute on function hubspot_sync.apply_contacts(jsonb) to service_role;

@@ -5,7 +5,7 @@ create or replace function hubspot_sync.booking_properties(
   returns jsonb
   language plpgsql
   immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return jsonb_build_object(
@@ -31,4 +31,4 @@ comment on function hubspot_sync.booking_properties(hubspot_sync.hubspot_booking
   'A booking''s HubSpot properties as texts (empty clears one, as HubSpot has it), and its '
   'links @contact and @exam (HubSpot ids, empty while unknown).';
 revoke execute on function hubspot_sync.booking_properties(hubspot_sync.hubspot_bookings)
-  from public;
+  from public, anon, authenticated;

@@ -15,4 +15,4 @@ create or replace function hubspot_sync.booking_status(p_is_active text)
 
 comment on function hubspot_sync.booking_status(text) is
   'Active, Cancelled or Completed for any spelling of these; an unknown text as it is.';
-revoke execute on function hubspot_sync.booking_status(text) from public;
+revoke execute on function hubspot_sync.booking_status(text) from public, anon, authenticated;

@@ -10,7 +10,7 @@ create or replace function hubspot_sync.change_credit(
   returns void
   language plpgsql
   volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_note text;
@@ -38,4 +38,4 @@ comment on function hubspot_sync.change_credit(uuid, text, integer, text, uuid) 
   'Adds p_delta to the balance p_credit (a column name) of a contact, with a ledger entry. A '
   'balance never falls below zero (constraint credits_not_negative).';
 revoke execute on function hubspot_sync.change_credit(uuid, text, integer, text, uuid)
-  from public;
+  from public, anon, authenticated;

@@ -4,7 +4,7 @@ create or replace function api.check_idempotency_key(p_idempotency_key text defa
   language plpgsql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_check api.idempotency_check;
@@ -24,5 +24,5 @@ $$;
 
 comment on function api.check_idempotency_key(text) is
   'The booking made under a key; null when the key is null or unknown. Raises nothing.';
-revoke execute on function api.check_idempotency_key(text) from public;
+revoke execute on function api.check_idempotency_key(text) from public, anon, authenticated;
 grant execute on function api.check_idempotency_key(text) to service_role;

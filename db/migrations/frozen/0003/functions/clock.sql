@@ -10,4 +10,4 @@ create or replace function hubspot_sync.clock()
 
 comment on function hubspot_sync.clock() is
   'The time by which every rule is judged: the start of the transaction.';
-revoke execute on function hubspot_sync.clock() from public;
+revoke execute on function hubspot_sync.clock() from public, anon, authenticated;

@@ -20,7 +20,7 @@ create or replace function api.create_booking(
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set lock_timeout = '5s'
 as $$
 declare
@@ -47,6 +47,15 @@ begin
         else 'p_email' end
       using errcode = '22023', hint = 'Give p_mock_exam_id, p_student_id and p_email.';
   end if;
+  -- The longest HubSpot's unique properties and our indexes take with room to spare.
+  if greatest(length(v_key), length(p_student_name), length(p_attending_location),
+              length(p_dominant_hand)) > 500 then
+    raise exception 'an argument is longer than 500 characters'
+      using errcode = '22023',
+            hint = 'Shorten p_idempotency_key, p_student_name, p_attending_location or'
+                   ' p_dominant_hand.';
+  end if;
+
   loop
     select e.id, e.hubspot_id, e.mock_type, e.exam_date, e.starts_at, s.is_open, s.taken,
            s.capacity, t.credit, t.token_name, t.shared
@@ -114,11 +123,12 @@ comment on function api.create_booking(text, text, text, text, text, text, text)
   'Books one seat of an exam for a student and spends one credit, the exam type''s own before a '
   'shared one. p_mock_exam_id: the exam''s HubSpot id. p_email: compared without regard to case. '
   'p_idempotency_key: optional; the same key with the same request answers the first booking '
-  'with replayed = true. Raises 22023 (argument missing), MBEXM (no such exam), MBINA (not '
+  'with replayed = true. Raises 22023 (argument missing or over 500 characters), MBEXM (no such '
+  'exam), MBINA (not '
   'open), MBPST (started), MBFUL (full), MBTYP (type without credit), MBCON (no such contact), '
   'MBDUP (already booked), MBCRD (no credit), MBKEY (key of another request), MBBSY (try again), '
   'MBISO (isolation level). A refusal changes nothing and does not use up the key.';
 revoke execute on function api.create_booking(text, text, text, text, text, text, text)
-  from public;
+  from public, anon, authenticated;
 grant execute on function api.create_booking(text, text, text, text, text, text, text)
   to service_role;

@@ -9,7 +9,7 @@ create or replace function hubspot_sync.enqueue_change(
   returns void
   language plpgsql
   volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_operation = 'update' then
@@ -30,4 +30,4 @@ comment on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb) 
   'Adds a row to sync_queue: for an update only the properties that differ, and nothing where '
   'none does. p_operation: insert, update or delete.';
 revoke execute on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb)
-  from public;
+  from public, anon, authenticated;

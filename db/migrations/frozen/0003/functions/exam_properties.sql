@@ -4,7 +4,7 @@ create or replace function hubspot_sync.exam_properties(p_exam hubspot_sync.hubs
   returns jsonb
   language plpgsql
   immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return jsonb_build_object(
@@ -26,4 +26,4 @@ $$;
 comment on function hubspot_sync.exam_properties(hubspot_sync.hubspot_mock_exams) is
   'An exam''s HubSpot properties as texts.';
 revoke execute on function hubspot_sync.exam_properties(hubspot_sync.hubspot_mock_exams)
-  from public;
+  from public, anon, authenticated;

@@ -9,7 +9,7 @@ create or replace function hubspot_sync.finish_changes(p_table text, p_results j
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
@@ -87,7 +87,13 @@ begin
           union all
           select a.record from answers a
             join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = a.hubspot_id
-           where p_table = 'hubspot_contact_credits' and c.id <> a.record) t;
+           where p_table = 'hubspot_contact_credits' and c.id <> a.record
+          union all
+          select d.record
+            from (select a.record, row_number() over (
+                           partition by a.hubspot_id order by a.record) as place
+                    from answers a) d
+           where p_table <> 'hubspot_mock_exams' and d.place > 1) t;
   insert into hubspot_sync.sync_errors (direction, entity, record, hubspot_id, error_message)
   select 'supabase_to_hubspot', p_table, f.record, f.hubspot_id,
          'HubSpot answered an id that another record here already has'
@@ -108,7 +114,8 @@ begin
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, new_data, next_attempt_at, created_at)
   select p_table, r.record::uuid, 'resend',
-         hubspot_sync.record_properties(p_table, r.record::uuid), v_now, v_now
+         hubspot_sync.record_properties(p_table, r.record::uuid),
+         v_now + hubspot_sync.setting('backoff_base')::interval, v_now
     from jsonb_array_elements_text(v_reborn) r (record);
 
   if p_table = 'hubspot_bookings' then
@@ -161,5 +168,6 @@ comment on function hubspot_sync.finish_changes(text, jsonb) is
   'claim_changes gave, HubSpot''s id (null leaves it), the names of what was sent. Answers how '
   'many were still leased under that epoch; the others are queued to be sent once more. '
   'Raises 22023 for an unknown table.';
-revoke execute on function hubspot_sync.finish_changes(text, jsonb) from public;
+revoke execute on function hubspot_sync.finish_changes(text, jsonb)
+  from public, anon, authenticated;
 grant execute on function hubspot_sync.finish_changes(text, jsonb) to service_role;

@@ -4,7 +4,7 @@ create or replace function api.get_analytics(p_weeks integer default 26)
   language sql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select a.week, a.mock_type, a.total_bookings, a.cancellations, a.avg_capacity,
          a.avg_utilization, t.last_run_at
@@ -12,12 +12,13 @@ as $$
     left join hubspot_sync.sync_status t on t.task = 'refresh_analytics'
    where a.week >= date_trunc('week', hubspot_sync.clock()
                                       at time zone hubspot_sync.setting('time_zone'))::date
-                   - 7 * greatest(coalesce(p_weeks, 0), 0)
+                   - 7 * least(greatest(coalesce(p_weeks, 0), 0), 520)
    order by a.week, a.mock_type;
 $$;
 
 comment on function api.get_analytics(integer) is
-  'booking_analytics of the last p_weeks weeks, this one and all ahead, with refreshed_at. Raises '
+  'booking_analytics of the last p_weeks weeks (at most 520), this one and all ahead, with '
+  'refreshed_at. Raises '
   'nothing.';
-revoke execute on function api.get_analytics(integer) from public;
+revoke execute on function api.get_analytics(integer) from public, anon, authenticated;
 grant execute on function api.get_analytics(integer) to service_role;

@@ -8,7 +8,7 @@ create or replace function api.get_booking(
   language plpgsql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_booking hubspot_sync.hubspot_bookings;
@@ -44,5 +44,5 @@ $$;
 comment on function api.get_booking(uuid, text, text) is
   'One booking, by p_id, else p_hubspot_id, else p_booking_id; replayed is null. Raises 22023 '
   'when none is given, MBNOF when no booking matches.';
-revoke execute on function api.get_booking(uuid, text, text) from public;
+revoke execute on function api.get_booking(uuid, text, text) from public, anon, authenticated;
 grant execute on function api.get_booking(uuid, text, text) to service_role;

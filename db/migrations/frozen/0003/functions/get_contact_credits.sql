@@ -9,7 +9,7 @@ create or replace function api.get_contact_credits(
   language plpgsql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_contact hubspot_sync.hubspot_contact_credits;
@@ -60,5 +60,6 @@ $$;
 comment on function api.get_contact_credits(text, text, uuid, text) is
   'A contact and its balances, by p_id, else p_hubspot_id, else p_student_id and p_email (case '
   'ignored). Raises 22023 when none of these is given whole, MBCON when no contact matches.';
-revoke execute on function api.get_contact_credits(text, text, uuid, text) from public;
+revoke execute on function api.get_contact_credits(text, text, uuid, text)
+  from public, anon, authenticated;
 grant execute on function api.get_contact_credits(text, text, uuid, text) to service_role;

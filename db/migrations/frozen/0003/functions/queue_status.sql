@@ -4,7 +4,7 @@ create or replace function hubspot_sync.queue_status()
   language sql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
   select q.table_name,
          count(*) filter (where q.dead_at is null
@@ -22,5 +22,5 @@ $$;
 comment on function hubspot_sync.queue_status() is
   'Per table: open changes due now, those leased or waiting for a later attempt, dead letters, '
   'and the age of the oldest open change.';
-revoke execute on function hubspot_sync.queue_status() from public;
+revoke execute on function hubspot_sync.queue_status() from public, anon, authenticated;
 grant execute on function hubspot_sync.queue_status() to service_role;

@@ -3,7 +3,7 @@ create or replace function hubspot_sync.record_properties(p_table text, p_record
   returns jsonb
   language plpgsql
   stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   case p_table
@@ -22,4 +22,5 @@ $$;
 
 comment on function hubspot_sync.record_properties(text, uuid) is
   'A record''s HubSpot properties and links as of now, or null when it is gone.';
-revoke execute on function hubspot_sync.record_properties(text, uuid) from public;
+revoke execute on function hubspot_sync.record_properties(text, uuid)
+  from public, anon, authenticated;

@@ -8,7 +8,7 @@ create or replace function hubspot_sync.refresh_analytics(p_force boolean defaul
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
@@ -48,5 +48,5 @@ comment on function hubspot_sync.refresh_analytics(boolean) is
   'Refreshes booking_analytics without blocking its readers and answers true; answers false, '
   'having done nothing, when no booking, exam or contact changed since. p_force: refresh anyway. '
   'sync_status keeps when it ran.';
-revoke execute on function hubspot_sync.refresh_analytics(boolean) from public;
+revoke execute on function hubspot_sync.refresh_analytics(boolean) from public, anon, authenticated;
 grant execute on function hubspot_sync.refresh_analytics(boolean) to service_role;

@@ -3,7 +3,7 @@ create or replace function hubspot_sync.replay_booking(p_idempotency_key text, p
   returns api.booking
   language plpgsql
   stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_booking hubspot_sync.hubspot_bookings;
@@ -48,4 +48,5 @@ $$;
 comment on function hubspot_sync.replay_booking(text, jsonb) is
   'The stored first answer of a key, marked replayed; null when the key is unknown. Raises '
   'MBKEY, naming the fields that differ and never their values.';
-revoke execute on function hubspot_sync.replay_booking(text, jsonb) from public;
+revoke execute on function hubspot_sync.replay_booking(text, jsonb)
+  from public, anon, authenticated;

@@ -3,7 +3,7 @@ create or replace function hubspot_sync.resolve_inbound_error(p_entity text, p_h
   returns void
   language plpgsql
   volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   update hubspot_sync.sync_errors e
@@ -18,4 +18,5 @@ $$;
 
 comment on function hubspot_sync.resolve_inbound_error(text, text) is
   'Closes the open row of sync_errors of a record, if there is one.';
-revoke execute on function hubspot_sync.resolve_inbound_error(text, text) from public;
+revoke execute on function hubspot_sync.resolve_inbound_error(text, text)
+  from public, anon, authenticated;

@@ -7,10 +7,15 @@ create or replace function api.set_exam_capacity(
   language plpgsql
   volatile
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set lock_timeout = '5s'
 as $$
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'set_exam_capacity needs isolation level read committed, not %',
+      current_setting('transaction_isolation')
+      using errcode = 'MBISO', hint = 'Begin the transaction without an isolation level.';
+  end if;
   if coalesce(trim(p_mock_exam_id), '') = '' or p_capacity is null then
     raise exception 'p_mock_exam_id or p_capacity is missing'
       using errcode = '22023', hint = 'Give both.';
@@ -35,6 +40,6 @@ $$;
 
 comment on function api.set_exam_capacity(text, integer) is
   'Sets an exam''s capacity in seats and queues it for HubSpot. Raises 22023 (argument missing), '
-  'MBCAP (negative), MBEXM (no such exam), MBBSY (try again).';
-revoke execute on function api.set_exam_capacity(text, integer) from public;
+  'MBCAP (negative), MBEXM (no such exam), MBBSY (try again), MBISO (isolation level).';
+revoke execute on function api.set_exam_capacity(text, integer) from public, anon, authenticated;
 grant execute on function api.set_exam_capacity(text, integer) to service_role;

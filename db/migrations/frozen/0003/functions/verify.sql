@@ -4,7 +4,7 @@ create or replace function api.verify()
   language plpgsql
   stable
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -37,6 +37,15 @@ begin
                     group by l.contact, l.credit) l
           on l.contact = c.id and l.credit = c.credit
        where coalesce(c.balance, 0) <> coalesce(l.total, 0)
+      union all
+      select 'bookings_linked', b.booking_id
+        from hubspot_sync.hubspot_bookings b
+       where b.exam is null
+         and exists (select from hubspot_sync.hubspot_mock_exams e
+                      where e.hubspot_id = b.mock_exam_id)
+          or b.contact is null
+         and exists (select from hubspot_sync.hubspot_contact_credits c
+                      where c.hubspot_id = b.contact_id)
       union all
       select 'one_active_per_exam', min(b.booking_id)
         from hubspot_sync.hubspot_bookings b
@@ -79,6 +88,7 @@ begin
       from (values
         ('seats_counted', 'taken of exam_seats is the number of bookings holding a seat'),
         ('seats_exist', 'every exam has its counter, with its capacity and state'),
+        ('bookings_linked', 'a booking knows its exam and its contact, if they are here'),
         ('ledger_equals_balances', 'the ledger''s sum is every contact''s balance'),
         ('one_active_per_exam', 'one active booking per student and exam'),
         ('one_active_per_day', 'one active booking per student, mock type and date'),
@@ -94,5 +104,5 @@ comment on function api.verify() is
   'One row per invariant with its number of violations (0: it holds) and up to five offenders. '
   'Reads one snapshot and changes nothing. Overbooked exams are no violation: writers other '
   'than the booking functions may overbook.';
-revoke execute on function api.verify() from public;
+revoke execute on function api.verify() from public, anon, authenticated;
 grant execute on function api.verify() to service_role;

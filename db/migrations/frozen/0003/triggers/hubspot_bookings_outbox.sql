@@ -4,7 +4,7 @@ create or replace function hubspot_sync.hubspot_bookings_outbox()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then
@@ -25,7 +25,7 @@ $$;
 
 comment on function hubspot_sync.hubspot_bookings_outbox() is
   'Trigger: puts changes of bookings into sync_queue.';
-revoke execute on function hubspot_sync.hubspot_bookings_outbox() from public;
+revoke execute on function hubspot_sync.hubspot_bookings_outbox() from public, anon, authenticated;
 
 create or replace trigger hubspot_bookings_outbox_insert
   after insert on hubspot_sync.hubspot_bookings

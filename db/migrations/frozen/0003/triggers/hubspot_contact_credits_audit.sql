@@ -1,5 +1,11 @@
--- Audits every change of hubspot_contact_credits; write_audit is shared by all tables.
+-- Audits every change of hubspot_contact_credits by write_audit, shared by all tables.
+-- Truncating, which no row trigger sees, is refused.
 create or replace trigger hubspot_contact_credits_audit
   after insert or update or delete on hubspot_sync.hubspot_contact_credits
   for each row
   execute function hubspot_sync.write_audit();
+
+create or replace trigger hubspot_contact_credits_no_truncate
+  before truncate on hubspot_sync.hubspot_contact_credits
+  for each statement
+  execute function hubspot_sync.refuse_truncate();

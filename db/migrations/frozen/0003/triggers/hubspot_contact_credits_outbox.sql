@@ -4,21 +4,13 @@ create or replace function hubspot_sync.hubspot_contact_credits_outbox()
   returns trigger
   language plpgsql
   security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' then
     perform hubspot_sync.enqueue_change(
       'hubspot_contact_credits', new.id, 'update',
       hubspot_sync.contact_properties(old), hubspot_sync.contact_properties(new));
-    if new.hubspot_id is distinct from old.hubspot_id then
-      -- Bookings made before HubSpot had the contact can be associated with it now.
-      update hubspot_sync.hubspot_bookings b
-         set contact_id = new.hubspot_id
-       where b.contact = new.id
-         and b.student_id = new.student_id
-         and b.contact_id is distinct from new.hubspot_id;
-    end if;
   elsif tg_op = 'INSERT' then
     perform hubspot_sync.enqueue_change(
       'hubspot_contact_credits', new.id, 'insert', null, hubspot_sync.contact_properties(new));
@@ -33,7 +25,8 @@ $$;
 
 comment on function hubspot_sync.hubspot_contact_credits_outbox() is
   'Trigger: puts changes of contacts into sync_queue.';
-revoke execute on function hubspot_sync.hubspot_contact_credits_outbox() from public;
+revoke execute on function hubspot_sync.hubspot_contact_credits_outbox()
+  from public, anon, authenticated;
 
 create or replace trigger hubspot_contact_credits_outbox_insert
   after insert on hubspot_sync.hubspot_contact_credits
