@@ -27,29 +27,25 @@ CALLS = (
 @pytest.mark.parametrize("shadowed", SHADOWED)
 def test_a_type_of_the_callers_own_never_runs_with_the_owners_rights(connect, shadowed):
     connection = connect(autocommit=True)
-    connection.execute("create table public.caught (who text)")
-    connection.execute("grant insert on public.caught to public")
     connection.execute("set role service_role")
     connection.execute(
         "create function pg_temp.spy() returns pg_catalog.bool language plpgsql as $$ begin"
         " if current_user <> 'service_role' then"
-        "   insert into public.caught values (current_user); end if;"
+        "   raise exception 'ran as %', current_user using errcode = 'ZZ999'; end if;"
         " return true; end $$"
     )
     connection.execute(
         f"create domain pg_temp.{shadowed} as pg_catalog.{shadowed} check (pg_temp.spy())"
     )
-    refused = answered = 0
+    answers = []
     for call in CALLS:
         try:
             connection.execute(call)
+            answers.append("answered")
         except psycopg.Error as error:
-            refused += error.sqlstate.startswith("MB")
-        else:
-            answered += 1
-    assert refused + answered == len(CALLS)
-    connection.execute("reset role")
-    assert connection.execute("select * from public.caught").fetchall() == []
+            answers.append(error.sqlstate)
+    assert set(answers) <= {"answered", "MBEXM", "MBNOF"}
+    assert answers.count("answered") > 5
 
 
 def test_generous_default_privileges_give_clients_nothing(empty_database_url, connect):
