@@ -10,7 +10,9 @@ create type hubspot_sync.bookable_exam as (
   capacity integer,
   credit text,
   token_name text,
-  shared boolean
+  shared boolean,
+  key_known boolean
 );
 comment on type hubspot_sync.bookable_exam is
-  'An exam, its counter and its row of credit_types, read together without locks.';
+  'An exam, its counter and its row of credit_types, and whether the idempotency key is known: '
+  'read in one snapshot, without locks.';

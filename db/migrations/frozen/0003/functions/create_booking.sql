@@ -30,6 +30,7 @@ declare
   v_key text := nullif(trim(p_idempotency_key), '');
   v_request jsonb;
   v_exam hubspot_sync.bookable_exam;
+  v_answer api.booking;
   v_code text;
   v_message text;
   v_detail text;
@@ -58,7 +59,8 @@ begin
 
   loop
     select e.id, e.hubspot_id, e.mock_type, e.exam_date, e.starts_at, s.is_open, s.taken,
-           s.capacity, t.credit, t.token_name, t.shared
+           s.capacity, t.credit, t.token_name, t.shared,
+           exists (select from hubspot_sync.hubspot_bookings b where b.idempotency_key = v_key)
       into v_exam
       from hubspot_sync.hubspot_mock_exams e
       join hubspot_sync.exam_seats s on s.exam = e.id
@@ -97,9 +99,9 @@ begin
     end;
   end loop;
 
-  -- Before a refusal, one look at the key: the same request may have won meanwhile.
-  if v_code is null or exists (
-       select from hubspot_sync.hubspot_bookings b where b.idempotency_key = v_key) then
+  -- No refusal of a request that was granted before: if it took the last seat, the snapshot that
+  -- shows the exam full shows its key, too. Of an unknown exam the snapshot shows nothing.
+  if v_code is null or v_exam.key_known or v_code = 'MBEXM' then
     if v_key is not null then
       v_request := jsonb_build_object(
         'p_mock_exam_id', trim(p_mock_exam_id), 'p_student_id', trim(p_student_id),
@@ -112,7 +114,10 @@ begin
         v_exam, p_student_id, p_email, v_key, v_request, p_student_name, p_attending_location,
         p_dominant_hand);
     end if;
-    return hubspot_sync.replay_booking(v_key, v_request);
+    v_answer := hubspot_sync.replay_booking(v_key, v_request);
+    if v_answer.id is not null then
+      return v_answer;
+    end if;
   end if;
   raise exception 'mock exam % %', p_mock_exam_id, v_message
     using errcode = v_code, detail = v_detail, hint = 'Choose another session.';
