@@ -93,7 +93,7 @@ def drain_command(once: bool, lease: float, as_json: bool) -> None:
                 display.drained(report, queue)
             if report.forbidden:
                 sys.exit(77)
-            if report.dead:
+            if report.dead or any(row["dead"] for row in queue):
                 sys.exit(1)
             if report.failed:
                 sys.exit(75)
@@ -192,7 +192,13 @@ def doctor_command(as_json: bool) -> None:
 
 
 @main.command("demo")
-@click.option("--students", default=250, show_default=True, help="How many rush the one exam.")
+@click.option(
+    "--students",
+    type=click.IntRange(min=1),
+    default=250,
+    show_default=True,
+    help="How many rush the one exam.",
+)
 @click.option("--seed", default=7, show_default=True, help="Of HubSpot's data and of chance.")
 @json_option
 def demo_command(students: int, seed: int, as_json: bool) -> None:
@@ -208,13 +214,17 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
     """
     try:
         from glue import demo  # needs the extra «sandbox»
+        from sandbox.stack import StackError
     except ImportError as error:
         raise GlueError(
             f"the demo needs a package that is not installed: {error.name}",
             "Run «pip install 'mock-exam-booking-core[sandbox]'», or «make demo» in a checkout.",
         ) from error
-    with display.steps(quiet=as_json) as step:
-        figures, analytics = demo.run(students=students, seed=seed, step=step)
+    try:
+        with display.steps(quiet=as_json) as step:
+            figures, analytics = demo.run(students=students, seed=seed, step=step)
+    except StackError as error:
+        raise GlueError(" ".join(str(error).split())) from error
     if as_json:
         _print_json(figures)
     else:

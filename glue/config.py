@@ -27,8 +27,12 @@ class HubSpotConfig:
 
 
 def database_url(env: Mapping[str, str] = os.environ) -> str:
-    """DATABASE_URL. Raises ConfigError when it is missing."""
-    return _need(env, "DATABASE_URL", "postgresql://user@host:5432/database")
+    """DATABASE_URL. Raises ConfigError when it is missing or no URL of Postgres."""
+    example = "postgresql://user@host:5432/database"
+    url = _need(env, "DATABASE_URL", example)
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ConfigError("DATABASE_URL must begin with postgresql://", f"For example {example}")
+    return url
 
 
 def redis_url(env: Mapping[str, str] = os.environ) -> str | None:
@@ -39,8 +43,11 @@ def redis_url(env: Mapping[str, str] = os.environ) -> str | None:
 def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
     """HUBSPOT_ACCESS_TOKEN and the variables beside it. Raises ConfigError when it is missing."""
     defaults = HubSpotConfig("", "")
+    base_url = env.get("HUBSPOT_BASE_URL") or HUBSPOT
+    if not base_url.startswith(("https://", "http://")):
+        raise ConfigError("HUBSPOT_BASE_URL must begin with https://", f"For example {HUBSPOT}")
     return HubSpotConfig(
-        base_url=env.get("HUBSPOT_BASE_URL", HUBSPOT).rstrip("/"),
+        base_url=base_url.rstrip("/"),
         access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app"),
         booking_type=env.get("HUBSPOT_BOOKING_TYPE", defaults.booking_type),
         exam_type=env.get("HUBSPOT_EXAM_TYPE", defaults.exam_type),

@@ -213,13 +213,22 @@ class _Demo:
         gate = asyncio.Event()
         ready = asyncio.Semaphore(0)
 
+        left_out: list[str] = []
+
         async def book(request: tuple) -> tuple[dict | str, float]:
-            connection = await psycopg.AsyncConnection.connect(
-                self.stack.database_url, autocommit=True, row_factory=dict_row
-            )
-            async with connection:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    self.stack.database_url, autocommit=True, row_factory=dict_row
+                )
+            except psycopg.OperationalError as error:
+                left_out.append(str(error))
+                return "no connection", 0.0
+            finally:
                 ready.release()
+            async with connection:
                 await gate.wait()
+                if left_out:
+                    return "no rush", 0.0
                 began = time.perf_counter()
                 try:
                     answer = await (await connection.execute(BOOK, request)).fetchone()
@@ -234,6 +243,11 @@ class _Demo:
             await ready.acquire()
         gate.set()
         results = await asyncio.gather(*tasks)
+        if left_out:
+            raise DemoFailed(
+                f"the server refused {len(left_out)} of {len(tasks)} connections",
+                f"Give --students {max(1, len(tasks) - len(left_out) - 5)}, or unset DATABASE_URL.",
+            )
         return [answer for answer, _ in results], [took for _, took in results]
 
     def _replay(self, rush: dict, booked: list[dict]) -> int:
