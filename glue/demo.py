@@ -106,7 +106,7 @@ class _Demo:
         others, cancelled, other_exams = self._ordinary_day(exams, contacts, rush)
         answers, times = self._rush(rush, contacts, students)
         booked = [answer for answer in answers if isinstance(answer, dict)]
-        replayed = self._replay(rush, booked)
+        replayed = self._replay(booked)
 
         self.step("Send the outbox to HubSpot", None)
         drain.Drain(self.rpc, self.hubspot, progress=self.step.advance).run_once()
@@ -192,9 +192,11 @@ class _Demo:
         self, rush: dict, contacts: dict[str, dict], students: int
     ) -> tuple[list[dict | str], list[float]]:
         """Everybody books the one exam at the same moment, each over a connection of its own."""
+        # Only those who booked meanwhile have other balances than before.
+        spent = self._refetched({student: contacts[student] for student in self.touched})
         able = [
             student
-            for student, contact in self._refetched(contacts).items()
+            for student, contact in (contacts | spent).items()
             if contact["sj_credits"] + contact["shared_mock_credits"] > 0
         ]
         if len(able) < students:
@@ -250,7 +252,7 @@ class _Demo:
             )
         return [answer for answer, _ in results], [took for _, took in results]
 
-    def _replay(self, rush: dict, booked: list[dict]) -> int:
+    def _replay(self, booked: list[dict]) -> int:
         """The booked ones send their request again, as an app does that missed the answer."""
         count = 0
         for booking in booked:
