@@ -5,16 +5,9 @@
 import { createServer } from 'node:http'
 import { App } from '@supabase/lite'
 import { createPostgresConnection } from '@supabase/lite/postgres'
+import { sql } from 'kysely'
 
 const served = new Map()
-
-// Lite answers 500 and its own code to an SQLSTATE class it does not know; PostgREST answers 400
-// and the four parts. This is what a function raises to say so itself, which Lite understands.
-const asPostgrest = ({ code, message, detail, hint }) => ({
-  code: 'PGRST',
-  message: JSON.stringify({ code, message, details: detail, hint }),
-  detail: JSON.stringify({ status: 400, headers: {} }),
-})
 
 // Runs answer(method, path, headers, body) -> Response on a free port; its URL and the server.
 async function listen(answer) {
@@ -32,23 +25,71 @@ async function listen(answer) {
   return { url: `http://127.0.0.1:${server.address().port}`, server }
 }
 
-async function serve(database) {
-  const connection = createPostgresConnection({
-    url: database,
-    postgresOptions: { max: 4, onnotice: () => {} },
-  })
-  // Lite would grant anon everything on each schema whose tables have row level security.
-  // The gateway's role has no right to, and PostgREST changes no grants.
+// Lite would grant anon everything on each schema whose tables have row level security.
+// PostgREST changes no grants, and the gateway's role has no right to.
+function grantNothing(connection) {
   connection.ensureRlsContext = async () => true
+}
+
+// Lite answers 500 and a code of its own to an SQLSTATE class it does not know; PostgREST answers
+// 400 and the four parts. This is what a function raises to say so itself, which Lite understands.
+function answerOurCodes(connection) {
   const normalize = connection.normalizeDbError.bind(connection)
   connection.normalizeDbError = (error) => {
     const known = normalize(error)
-    return known.code?.startsWith('MB') ? asPostgrest(known) : known
+    if (!known.code?.startsWith('MB')) return known
+    const { code, message, detail, hint } = known
+    return {
+      code: 'PGRST',
+      message: JSON.stringify({ code, message, details: detail, hint }),
+      detail: JSON.stringify({ status: 400, headers: {} }),
+    }
   }
+}
+
+// Lite gives a composite inside a composite as Postgres prints it; PostgREST lets Postgres make
+// the JSON.
+function answerJson(connection) {
+  const wrapped = new WeakSet()
+  const plugin = {
+    transformQuery({ node, queryId }) {
+      if (node.kind !== 'SelectQueryNode') return node
+      wrapped.add(queryId)
+      const inner = sql`${{ toOperationNode: () => node }}`
+      return connection.kysely
+        .selectFrom(inner.as('t'))
+        .select(sql`to_json(t)`.as('answer'))
+        .toOperationNode()
+    },
+    async transformResult({ result, queryId }) {
+      if (!wrapped.has(queryId)) return result
+      return { ...result, rows: result.rows.map((row) => row.answer) }
+    },
+  }
+  const withContext = connection.withContext.bind(connection)
+  connection.withContext = (context, run, options) => {
+    const runRpc = (transaction) => run(transaction.withPlugin(plugin))
+    return withContext(context, options?.rpc ? runRpc : run, options)
+  }
+}
+
+// Lite asks auth.users for whoever the token names. To PostgREST the signature is enough.
+const knowNobody = (context, next) => {
+  context.set('authService', { repo: { findUserById: async () => null } })
+  return next()
+}
+
+async function serve(database) {
+  const postgresOptions = { max: 4, onnotice: () => {} }
+  const connection = createPostgresConnection({ url: database, postgresOptions })
+  grantNothing(connection)
+  answerOurCodes(connection)
+  answerJson(connection)
   const app = new App({
     connection,
     api: { schemas: ['api'] },
-    auth: { enabled: true, jwt_secret: process.env.JWT_SECRET },
+    auth: { enabled: false, jwt_secret: process.env.JWT_SECRET },
+    options: { server: { middlewares: [knowNobody] } },
   })
   await app.init()
   const { url, server } = await listen((request) => app.fetch(request))
