@@ -21,7 +21,9 @@ def scripts(cannot_run: Callable[[str, str], Exception]) -> rest.Scripts:
     try:
         return rest.scripts()
     except FetchFailed as error:
-        raise cannot_run("THE CLIENT TESTS", str(error)) from None
+        raise cannot_run(
+            "THE CLIENT TESTS", f"Node or its packages cannot be had: {error}"
+        ) from None
 
 
 @pytest.fixture(scope="session")
