@@ -1,5 +1,6 @@
 // What an app does for a student who is logged in, with supabase-js.
 //
+//   npm install @supabase/supabase-js
 //   SUPABASE_URL=… SUPABASE_KEY=… ACCESS_TOKEN=… node app.mjs
 //
 // The key is the project's public one, the token the student's: supabase.auth has it after a

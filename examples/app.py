@@ -1,5 +1,6 @@
 """What an app does for a student who is logged in, with supabase-py.
 
+    pip install supabase
     SUPABASE_URL=… SUPABASE_KEY=… ACCESS_TOKEN=… python app.py
 
 The key is the project's public one, the token the student's: supabase.auth has it after a login.
