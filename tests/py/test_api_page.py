@@ -165,7 +165,7 @@ def test_what_is_for_administrators_asks_for_one(db):
     def asks(function: str) -> bool:
         called = re.findall(r"perform (hubspot_sync\.\w+)|:= (hubspot_sync\.\w+)", bodies[function])
         return any(
-            name == "hubspot_sync.require_administrator" or name in bodies and asks(name)
+            name == "hubspot_sync.require_administrator" or (name in bodies and asks(name))
             for pair in called
             for name in pair
         )
