@@ -1,5 +1,5 @@
 begin;
-select plan(67);
+select plan(71);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -327,6 +327,25 @@ select pg_temp.refused('select api.cancel_booking(' || r.arguments || ')', r.cod
      'dollars, backslashes and control characters are part of an id')
   ) as r (arguments, code, named, fact);
 select results_eq('table state', 'table before', 'they change nothing');
+
+-- A cut-off below zero is no leave to cancel after the start.
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+set local test.now = '2030-01-01 09:00+00';
+insert into made select 'neg', b.* from api.create_booking('E-day1', 'S-2', 'bob@example.com') b;
+select pg_temp.refused(
+  $$update hubspot_sync.settings set value = '-1 day' where key = 'cancellation_cutoff'$$,
+  '22023', 'cancellation_cutoff', 'a cut-off below zero is refused');
+select pg_temp.refused(
+  $$update hubspot_sync.settings set value = '10000 years' where key = 'cancellation_cutoff'$$,
+  '22023', 'cancellation_cutoff', 'so is one no date can be reckoned by');
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+select pg_temp.refused($$select api.cancel_booking(repeat('x', 10485760))$$, '22023', '500',
+                       'an id of 10 MB is not sent back');
+select api.cancel_booking(pg_temp.made('neg'), '  ');
+select is((select e.metadata ->> 'reason' from hubspot_sync.booking_events e
+            where e.booking_id = pg_temp.made('neg') and e.event_type = 'cancelled'), null,
+          'a blank reason is none');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

@@ -1,5 +1,5 @@
 begin;
-select plan(35);
+select plan(38);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -247,6 +247,20 @@ select is(
   '[true, true]', 'an administrator''s login passes it');
 select is((select distinct e.admin_email from hubspot_sync.booking_events e
             where e.metadata ->> 'reason' = 'ill'), 'Boss@example.com', 'and is who did it');
+
+-- Ids nobody made ----------------------------------------------------------------------------
+select is_empty(
+  $$select r.message from api.cancel_bookings(array[null, '', '  ']) r
+     where r.message in ('booking  does not exist', 'booking    does not exist')$$,
+  'of an id that is missing the message says so');
+select pg_temp.refused($$select * from api.cancel_bookings(array[repeat('x', 10485760)])$$,
+                       '22023', '500', 'an id of 10 MB is not sent back twice');
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+select api.cancel_bookings(array[pg_temp.book('A-blank', 'E-1', 'S-1', 'ann@example.com')], '  ');
+select is((select e.metadata ->> 'reason' from hubspot_sync.booking_events e
+            where e.booking_id = 'A-blank' and e.event_type = 'cancelled'), null,
+          'a blank reason is none');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

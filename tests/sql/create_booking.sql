@@ -1,5 +1,5 @@
 begin;
-select plan(122);
+select plan(129);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -466,6 +466,31 @@ select pg_temp.refused($$select api.create_booking('E-6pm', 'S-4', 'poor@example
 select api.cancel_booking('EX-1');
 select is((api.create_booking('E-6pm', 'S-4', 'poor@example.com')).is_active, 'Active',
           'once it is cancelled the day is free');
+
+-- A deleted exam -----------------------------------------------------------------------------
+update hubspot_sync.hubspot_mock_exams set deleted_at = hubspot_sync.clock()
+ where hubspot_id = 'E-zero';
+select pg_temp.refused($$select api.create_booking('E-zero', 'S-1', 'ann@example.com')$$, 'MBEXM',
+                       'E-zero', 'a deleted exam does not exist');
+
+-- Ids of 10 MB, and days that never come -----------------------------------------------------
+drop table before;
+create temp table before as table state;
+select pg_temp.refused('select api.create_booking(' || r.arguments || ')', '22023', '500', r.fact)
+  from (values
+    ($$repeat('x', 10485760), 'S-1', 'ann@example.com'$$, 'an exam''s id of 10 MB is refused'),
+    ($$'E-5', repeat('x', 10485760), 'ann@example.com'$$, 'so is a student id'),
+    ($$'E-5', 'S-1', repeat('x', 10485760)$$, 'and an email'),
+    ($$repeat('x', 501), 'S-1', 'ann@example.com'$$, 'each has at most 500 characters')
+  ) as r (arguments, fact);
+select results_eq('table state', 'table before', 'they change nothing');
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-ever', 'Mini-mock', 'infinity', '09:00', 3, 'true');
+update hubspot_sync.hubspot_contact_credits set sjmini_credits = 5 where student_id = 'S-1';
+select pg_temp.refused($$select api.create_booking('E-ever', 'S-1', 'ann@example.com')$$, 'MBPST',
+                       'E-ever', 'an exam on a day that never comes has no date');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

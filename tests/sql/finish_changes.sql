@@ -1,5 +1,5 @@
 begin;
-select plan(63);
+select plan(64);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -254,6 +254,10 @@ select throws_ok(format('select hubspot_sync.finish_changes(%L, %L)', r.name, '[
     ('100%s $$ ''\', 'any other text')
   ) as r (name, fact);
 select is(hubspot_sync.finish_changes('hubspot_bookings', null), 0, 'no answers at all are none');
+
+select lives_ok($$select hubspot_sync.finish_changes('hubspot_bookings', '[{}]')$$,
+                'answers about nothing count for nothing');
+
 
 select * from finish();
 rollback;

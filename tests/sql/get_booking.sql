@@ -1,5 +1,5 @@
 begin;
-select plan(46);
+select plan(48);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -203,6 +203,13 @@ select pg_temp.refused('select api.get_booking(' || r.arguments || ')', 'MBNOF',
      'an id of zeroes is nobody''s')
   ) as r (arguments, named, fact);
 select results_eq('table state', 'table before', 'reading changes nothing');
+
+-- Ids of 10 MB -------------------------------------------------------------------------------
+select pg_temp.refused($$select api.get_booking(p_hubspot_id => repeat('x', 10485760))$$,
+                       '22023', '500', 'a HubSpot id of 10 MB is not sent back');
+select pg_temp.refused($$select api.get_booking(p_booking_id => repeat('x', 10485760))$$,
+                       '22023', '500', 'nor is a booking id');
+
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(13);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -33,6 +33,10 @@ select row_eq($$select is_open, capacity from hubspot_sync.look_at_exam('E-1', n
               row(false, 5), 'each look sees what is so then');
 select volatility_is('hubspot_sync', 'look_at_exam', array['text', 'text'], 'volatile',
                      'so it must not be remembered');
+
+update hubspot_sync.hubspot_mock_exams set deleted_at = now() where hubspot_id = 'E-1';
+select ok(hubspot_sync.look_at_exam('E-1', null) is null, 'a deleted exam is not there');
+
 
 select * from finish();
 rollback;

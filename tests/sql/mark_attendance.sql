@@ -1,5 +1,5 @@
 begin;
-select plan(45);
+select plan(47);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -215,6 +215,13 @@ select is(pg_temp.by('Boss@example.com', $$api.mark_attendance('A-2', 'No')$$) -
           'No', 'an administrator''s login may');
 select is((select e.admin_email from hubspot_sync.booking_events e order by e.id desc limit 1),
           'Boss@example.com', 'and is who did it');
+
+-- Texts of 10 MB -----------------------------------------------------------------------------
+select pg_temp.refused($$select api.mark_attendance('A-2', repeat('x', 10485760))$$, '22023',
+                       'attendance', 'a word of 10 MB is not sent back');
+select pg_temp.refused($$select api.mark_attendance(repeat('x', 10485760), 'Yes')$$, '22023',
+                       '500', 'nor is an id');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

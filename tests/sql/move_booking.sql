@@ -1,5 +1,5 @@
 begin;
-select plan(97);
+select plan(101);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -378,6 +378,29 @@ select pg_temp.refused_to('ann@example.com', $$api.move_booking('A-sj', 'E-later
                           'A-sj', 'a second later it is');
 select is(pg_temp.by('boss@example.com', $$api.move_booking('A-sj', 'E-later')$$)
             ->> 'mock_exam_id', 'E-later', 'an administrator may move who missed it');
+
+-- A booking of which nobody knows what paid for it stays within its type.
+set local test.now = '2030-01-01 09:00+00';
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active,
+   token_used)
+values ('O-5', 'OLD-5', 'E-mini', 'C-2', 'S-2', 'bob@example.com', 'Active', null);
+select pg_temp.refused($$select api.move_booking('OLD-5', 'E-cs')$$, 'MBTYP', 'OLD-5',
+                       'a booking without a token does not move to another type');
+update hubspot_sync.hubspot_mock_exams set deleted_at = hubspot_sync.clock()
+ where hubspot_id = 'E-zero';
+select pg_temp.refused($$select api.move_booking('A-sj', 'E-zero')$$, 'MBEXM', 'E-zero',
+                       'a deleted exam does not exist');
+select pg_temp.refused($$select api.move_booking(repeat('x', 10485760), 'E-1')$$, '22023', '500',
+                       'a booking''s id of 10 MB is not sent back');
+set local test.now = '2030-03-02 00:00+00';
+select api.mark_attendance('A-sj', 'No');
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-again', 'Situational Judgment', '2030-03-09', '09:00', 3, 'true');
+select is((api.move_booking('A-sj', 'E-again')).attendance, null,
+          'nobody has come, or failed to, to the exam it is moved to');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

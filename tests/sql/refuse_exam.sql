@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(16);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -45,6 +45,10 @@ select is_empty(
      where strpos(e.message, '100%s ''$$\') = 0 or e.detail is null or e.hint is null$q$,
   'every refusal names the exam as it was spelled, with a detail and a hint');
 select is((hubspot_sync.refuse_exam(null, null)).code, 'MBEXM', 'no exam at all is not there');
+
+select is((pg_temp.exam('{"starts_at": "infinity", "exam_date": "infinity"}')).code, 'MBPST',
+          'a day that never comes is no date');
+
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(24);
+select plan(25);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -109,6 +109,13 @@ set local test.now = '2030-03-09 14:00+00';
 select is(pg_temp.code('service_role'), null, 'at nine the day before it is not late');
 set local test.now = '2030-03-09 14:00:01+00';
 select is(pg_temp.code('service_role'), 'MBCUT', 'a second later it is');
+
+-- A cut-off below zero gives nobody leave to cancel after the start.
+update hubspot_sync.settings set value = '-1 day' where key = 'cancellation_cutoff';
+set local test.now = '2030-03-10 13:00:01+00';
+select is(pg_temp.code('authenticated', 'ann@example.com'), 'MBCUT',
+          'a student''s time ends at the start at the latest');
+
 
 select * from finish();
 rollback;

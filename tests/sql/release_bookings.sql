@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(14);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -103,6 +103,13 @@ select results_eq(
   $$values ('A-1', 'token_used', true), ('O-1', 'token_used', true), ('O-2', 'token_used', true),
            ('O-3', 'token_used', true)$$,
   'and each is noted, by its id');
+
+-- A balance no refund fits in ----------------------------------------------------------------
+update hubspot_sync.hubspot_contact_credits set sj_credits = 2147483647 where student_id = 'S-2';
+select throws_ok($$select api.cancel_booking('B-1')$$, '22023', null,
+                 'a balance that would be too large is refused as elsewhere');
+update hubspot_sync.hubspot_contact_credits set sj_credits = 1 where student_id = 'S-2';
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');
