@@ -218,7 +218,7 @@ select is((select e.admin_email from hubspot_sync.booking_events e order by e.id
 
 -- Texts of 10 MB -----------------------------------------------------------------------------
 select pg_temp.refused($$select api.mark_attendance('A-2', repeat('x', 10485760))$$, '22023',
-                       'attendance', 'a word of 10 MB is not sent back');
+                       '500', 'a word of 10 MB is not sent back');
 select pg_temp.refused($$select api.mark_attendance(repeat('x', 10485760), 'Yes')$$, '22023',
                        '500', 'nor is an id');
 
