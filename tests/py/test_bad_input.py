@@ -158,10 +158,17 @@ BAD = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_url(databases, migrated) -> Iterator[str]:
+    """One database for all tests: none commits anything."""
+    with databases.new(migrated.template_dbname) as database:
+        yield databases.url(database.dbname)
+
+
 @pytest.fixture
-def db(connect) -> psycopg.Connection:
+def db(connect, shared_url) -> psycopg.Connection:
     """Ann with a booking of E-1 and one of an exam that is over; nothing is ever committed."""
-    db = connect()
+    db = connect(shared_url)
     db.execute(
         """
         insert into hubspot_sync.hubspot_mock_exams
@@ -297,8 +304,10 @@ def test_a_bad_value_is_answered_or_refused_as_the_comment_says(db, function):
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
-def test_writers_refuse_a_snapshot_older_than_their_locks_and_readers_do_not(connect, level):
-    db = connect()
+def test_writers_refuse_a_snapshot_older_than_their_locks_and_readers_do_not(
+    connect, shared_url, level
+):
+    db = connect(shared_url)
     kinds = arguments(db)
     db.rollback()
     refused = {}

@@ -225,10 +225,17 @@ ROLES = """
 """
 
 
+@pytest.fixture(scope="module")
+def shared_url(databases, migrated) -> Iterator[str]:
+    """One database for all tests that commit nothing."""
+    with databases.new(migrated.template_dbname) as database:
+        yield databases.url(database.dbname)
+
+
 @pytest.fixture
-def db(connect) -> psycopg.Connection:
+def db(connect, shared_url) -> psycopg.Connection:
     """Ann and Bob with their bookings, and the roles, in a transaction never committed."""
-    db = connect()
+    db = connect(shared_url)
     db.execute(WORLD)
     db.execute(ROLES)
     return db
@@ -403,9 +410,10 @@ def test_every_table_and_view_is_refused_to_all_but_the_owner(db, caller):
     let_through = []
     for name, kind, column in relations:
         relation, first = sql.Identifier("hubspot_sync", name), sql.Identifier(column)
-        tries = ["select {1} from {0}", "select count(*) from {0}", "lock table {0}"]
+        tries = ["select {1} from {0}", "select count(*) from {0}"]
         if kind in "rp":
             tries += [
+                "lock table {0}",
                 "insert into {0} default values",
                 "update {0} set {1} = default",
                 "delete from {0}",
