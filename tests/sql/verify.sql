@@ -1,5 +1,5 @@
 begin;
-select plan(1);
+select plan(66);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -26,6 +26,12 @@ select is_empty('select name from api.verify() group by name having count(*) > 1
 select is((select provolatile::text from pg_proc where oid = 'api.verify()'::regprocedure), 's',
           'all are judged in one snapshot');
 
+create function pg_temp.offenders(p_name text) returns text language sql as $$
+  select case when r.violations > 0 then r.sample end from api.verify() r where r.name = p_name
+$$;
+create function pg_temp.queued() returns bigint language sql as $$
+  select min(q.id) from hubspot_sync.sync_queue q
+$$;
 -- Each break is made without the triggers that would prevent it, and undone. ------------------
 savepoint sound;
 set local session_replication_role = replica;
@@ -152,9 +158,6 @@ select is_empty('table red', 'with HubSpot''s ids there nothing is missing');
 rollback to sound;
 
 -- The checks of links, chains and guards, each broken once. -------------------------------------
-create function pg_temp.offenders(p_name text) returns text language sql as $$
-  select case when r.violations > 0 then r.sample end from api.verify() r where r.name = p_name
-$$;
 rollback to sound;
 set local session_replication_role = replica;
 update hubspot_sync.hubspot_bookings b set exam = null from made where b.id = made.id
@@ -239,8 +242,8 @@ values ('C-1b', 'S-1', 'ANN@example.com');
 select is(pg_temp.offenders('contacts_unique'),
           (select min(id::text) from hubspot_sync.hubspot_contact_credits where student_id = 'S-1'),
           'two spellings of one person''s email are named');
-insert into hubspot_sync.migration_findings (revision, kind, record, details)
-select '0002', 'test', id, '{}' from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1b';
+insert into hubspot_sync.migration_findings (table_name, record, finding)
+select 'hubspot_contact_credits', id, 'test' from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1b';
 select is(pg_temp.offenders('contacts_unique'), null,
           'a pair that the migration found and told is not');
 rollback to sound;
@@ -299,9 +302,6 @@ create table public.open ();
 select is(pg_temp.offenders('nothing_unprotected'), null, 'what is not ours is not ours to verify');
 rollback to sound;
 
-create function pg_temp.queued() returns bigint language sql as $$
-  select min(q.id) from hubspot_sync.sync_queue q
-$$;
 update hubspot_sync.sync_queue set synced = true where id = pg_temp.queued();
 select is(pg_temp.offenders('queue_consistent'), pg_temp.queued()::text,
           'a row that was synced at no time is named');
