@@ -48,7 +48,8 @@ select results_eq('select * from pg_temp.state()', 'table before', 'a refusal ch
 select throws_like(
   $$select api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', -4, 'why')$$,
   'contact S-1 has less than 4 of sj_credits', 'the refusal says whose balance it is and how much');
-select is((api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', -3, 'why', 'key-1')).sj_credits,
+select is((api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', -3, 'why',
+       'key-1')).sj_credits,
           0, 'a balance may fall to 0, and the refused key was free');
 select row_eq(
   $$select l.delta, l.balance_after, l.reason, l.note, l.booking
@@ -56,7 +57,8 @@ select row_eq(
   row(-3, 0, 'adjustment'::text, 'why'::text, null::uuid), 'the ledger has it with its reason');
 select is((api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', -3, 'why', 'key-1')).replayed,
           true, 'the same key takes nothing twice, and is not refused for what is gone');
-select throws_ok($$select api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', 3, 'why', 'key-1')$$,
+select throws_ok(
+  $$select api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', 3, 'why', 'key-1')$$,
                  'MBKEY', null, 'the other way round is another request');
 select is((api.adjust_credits('S-1', 'ann@example.com', 'cs_credits', -10000, 'why')).cs_credits,
           2147473647, '10,000 may be taken at once');

@@ -4,7 +4,8 @@ select plan(14);
 insert into hubspot_sync.hubspot_mock_exams
   (id, hubspot_id, mock_type, exam_date, start_time, capacity, is_active, deleted_at)
 values
-  ('00000000-0000-4000-8000-000000000001', 'E-1', 'Mini-mock', '2030-02-01', '09:00', 4, 'YES', null),
+  ('00000000-0000-4000-8000-000000000001', 'E-1', 'Mini-mock', '2030-02-01', '09:00', 4, 'YES',
+     null),
   ('00000000-0000-4000-8000-000000000002', 'E-2', null, null, 'noon', null, null, '2030-01-01');
 select row_eq(
   $$select id, mock_type, starts_at, capacity, seats_left, status, is_active

@@ -105,7 +105,8 @@ select throws_ok(format('select api.grant_credits(%s, ''key-1'')', r.arguments),
     ('''S-1'', ''ann@example.com'', ''cs_credits'', 5, ''why''', 'p_credit', 'another balance'),
     ('''S-2'', ''bob@example.com'', ''sj_credits'', 5, ''why''', 'contact', 'another contact')
   ) as r (arguments, differing, fact);
-select throws_ok($$select api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', 5, 'why', 'key-1')$$,
+select throws_ok(
+  $$select api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', 5, 'why', 'key-1')$$,
                  'MBKEY', 'idempotency key was used for another request: function differ',
                  'a key of a grant is not one of an adjustment');
 select results_eq('select * from pg_temp.state()', 'table before', 'a refused key changes nothing');
@@ -116,7 +117,8 @@ select is((api.grant_credits('S-1', 'ann@example.com', 'sj_credits', 1, 'why', '
           false, 'a blank key is none');
 select is((select count(*) from hubspot_sync.credit_ledger l where l.idempotency_key is not null),
           2::bigint, 'only keys that were given are kept');
-select throws_ok($$select api.grant_credits('S-1', 'ann@example.com', 'cs_credits', 1, 'why', 'key-3')$$,
+select throws_ok(
+  $$select api.grant_credits('S-1', 'ann@example.com', 'cs_credits', 1, 'why', 'key-3')$$,
                  '22023', null, 'a grant that is refused');
 select is((api.grant_credits('S-1', 'ann@example.com', 'sj_credits', 1, 'why', 'key-3')).replayed,
           false, 'leaves its key free');

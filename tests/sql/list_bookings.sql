@@ -21,7 +21,8 @@ insert into hubspot_sync.hubspot_bookings
   (hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active, mock_type, exam_date,
    created_at)
 values
-  ('B-5', 'BK-5', 'E-old', 'S-5', 'old@example.com', 'Completed', 'Mini-mock', '2030-02-02 14:00', '2029-01-01'),
+  ('B-5', 'BK-5', 'E-old', 'S-5', 'old@example.com', 'Completed', 'Mini-mock',
+     '2030-02-02 14:00', '2029-01-01'),
   ('B-6', 'BK-6', 'E-older', 'S-5', 'old@example.com', 'Completed', null, null, '2028-01-01');
 create function pg_temp.listed(p_filters text) returns text language plpgsql as $$
 declare
@@ -69,7 +70,8 @@ select throws_ok(format('select api.list_bookings(%s)', r.arguments), '22023', n
     ('p_page_size => 1000000000', 'pages of 10^9 are refused')
   ) as r (arguments, fact);
 select row_eq(
-  $$select total, total_is_capped, page, page_size, has_more from api.list_bookings(p_page_size => 4)$$,
+  $$select total, total_is_capped, page, page_size, has_more
+      from api.list_bookings(p_page_size => 4)$$,
   row(6::bigint, false, 1, 4, true), 'the page knows where it is');
 
 select * from finish();

@@ -21,7 +21,8 @@ end
 $$;
 select is(pg_temp.listed(f.arguments), f.listed, f.fact)
   from (values
-    ('', 'E-3 E-2 E-1 E-5 E-4', 'all but the deleted are listed, latest first, without a date last'),
+    ('', 'E-3 E-2 E-1 E-5 E-4',
+       'all but the deleted are listed, latest first, without a date last'),
     ('''ALL ''', 'E-3 E-2 E-1 E-5 E-4', 'all are all but the deleted'),
     (''' ''', 'E-3 E-2 E-1 E-5 E-4', 'a blank state is none'),
     ('''active''', 'E-3 E-1 E-5', 'active are those that are open, also past ones'),

@@ -5,7 +5,8 @@ select plan(32);
 set local session_replication_role = replica;
 insert into hubspot_sync.hubspot_bookings
   (id, hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active, created_at)
-select gen_random_uuid(), 'B-' || n, 'BK-' || n, 'E-' || n, case when n <= 7 then 'S-1' else 'S-2' end,
+select gen_random_uuid(), 'B-' || n, 'BK-' || n, 'E-' || n,
+       case when n <= 7 then 'S-1' else 'S-2' end,
        'a@example.com', 'Active', '2030-01-01'::timestamptz + n * interval '1 minute'
   from generate_series(1, 10003) n;
 update hubspot_sync.hubspot_bookings set created_at = null where booking_id = 'BK-7';
@@ -16,7 +17,8 @@ create function pg_temp.page(p_condition text, p_page integer, p_size integer, p
 $$;
 create function pg_temp.ids(p_page api.booking_page) returns text language sql as $$
   select string_agg(b.booking_id, ' ' order by b.n)
-    from unnest(p_page.bookings) with ordinality as b (id, booking_id, h, s, e, t, d, si, sn, se, tu,
+    from unnest(p_page.bookings) with ordinality as b (id, booking_id, h, s, e, t, d, si, sn, se,
+       tu,
                                                        a, al, dh, created_at, r, n)
 $$;
 select is(pg_temp.ids(pg_temp.page('b.student_id = $1', 1, 3, 'S-1')), 'BK-6 BK-5 BK-4',
@@ -33,11 +35,14 @@ select row_eq(
 select is((pg_temp.page('b.student_id = $1', 4, 3, 'S-1')).bookings, '{}'::api.booking[],
           'a page behind the last is empty');
 select row_eq(
-  $$select total, cardinality(bookings), has_more from pg_temp.page('b.student_id = $1', 1, 50, 'S-9')$$,
+  $$select total, cardinality(bookings), has_more
+      from pg_temp.page('b.student_id = $1', 1, 50, 'S-9')$$,
   row(0::bigint, 0, false), 'where nothing matches the page is empty');
 select row_eq(
-  $$select total, total_is_capped, page, page_size, has_more from pg_temp.page('true', null, null, null)$$,
-  row(10000::bigint, true, 1, 50, true), 'ten thousand are counted, and it says that there are more');
+  $$select total, total_is_capped, page, page_size, has_more
+      from pg_temp.page('true', null, null, null)$$,
+  row(10000::bigint, true, 1, 50, true), 'ten thousand are counted,
+     and it says that there are more');
 select row_eq(
   $$select has_more, cardinality(bookings) from pg_temp.page('true', 50, 200, null)$$,
   row(false, 200), 'pages reach as far as is counted');

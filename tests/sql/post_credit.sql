@@ -40,7 +40,8 @@ update hubspot_sync.hubspot_contact_credits set sj_credits = 7;
 select row_eq(
   $$select l.reason, l.note, l.idempotency_key
       from hubspot_sync.credit_ledger l order by l.id desc limit 1$$,
-  row('adjustment'::text, null::text, null::text), 'a direct writer''s entry has no reason in words');
+  row('adjustment'::text, null::text, null::text),
+     'a direct writer''s entry has no reason in words');
 
 select * from finish();
 rollback;

@@ -74,6 +74,7 @@ select results_eq('select object_name from named', array['kept', 'owners'],
                   'one column that clients may read is enough');
 revoke select (secret) on h5.owners, h5.kept from authenticated;
 create role h5_readers;
+alter role anon inherit;  -- Supabase's is not, another installation's may be
 grant select on h5.owners to h5_readers;
 grant h5_readers to anon;
 select results_eq('select object_name from named', array['owners'],
@@ -117,7 +118,8 @@ select results_eq(
   'select object_name, kind, problem from named',
   $$values ('h5.all_of(integer)', 'function', 'may be run by everybody'),
            ('h5.anon_one()', 'function', 'may be run by anon'),
-           ('h5.definer()', 'function', 'runs with its owner''s rights and the caller''s search_path'),
+           ('h5.definer()', 'function',
+              'runs with its owner''s rights and the caller''s search_path'),
            ('h5.procedure()', 'function', 'may be run by everybody'),
            ('h5.public_one(integer)', 'function', 'may be run by everybody'),
            ('h5.triggers_definer()', 'function',
@@ -145,7 +147,8 @@ create extension citext with schema h5_ext;
 select is_empty($$select from hubspot_sync.unprotected() where schema_name = 'h5_ext'$$,
                 'what an extension brings is not named');
 create function h5_ext.ours() returns integer language sql as 'select 1';
-select results_eq($$select object_name from hubspot_sync.unprotected() where schema_name = 'h5_ext'$$,
+select results_eq($$select object_name
+    from hubspot_sync.unprotected() where schema_name = 'h5_ext'$$,
                   array['h5_ext.ours()'], 'what we put beside it is');
 select is_empty(
   $$select from hubspot_sync.unprotected()

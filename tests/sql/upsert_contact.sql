@@ -24,7 +24,8 @@ create temp view contacts as
 
 -- A new contact ------------------------------------------------------------------------------
 create temp table made as
-  select * from api.upsert_contact(' S-1 ', ' Ann@Example.com ', ' Ann ', '  ', null, 2, 0, null, 1);
+  select * from api.upsert_contact(' S-1 ', ' Ann@Example.com ', ' Ann ', '  ',
+     null, 2, 0, null, 1);
 select row_eq(
   'select hubspot_id, student_id, email, firstname, lastname, sj_credits, cs_credits,
           sjmini_credits, mock_discussion_token, shared_mock_credits, replayed from made',

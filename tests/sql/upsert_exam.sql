@@ -67,14 +67,16 @@ select is((api.upsert_exam('E-1', p_exam_date => '2030-02-05')).starts_at,
           '2030-02-05 09:00+00'::timestamptz, 'a new date moves the start');
 select is((api.get_booking((select id from booked))).exam_date, '2030-02-05'::date,
           'and its bookings');
-select api.upsert_exam('E-2', 'Second', 'Mini-mock', null, '2030-02-06', '09:00', null, null, 3, true);
+select api.upsert_exam('E-2', 'Second', 'Mini-mock', null, '2030-02-06', '09:00',
+       null, null, 3, true);
 create temp table second as select * from api.create_booking('E-2', 'S-1', 'ann@example.com');
 select lives_ok($$select api.upsert_exam('E-2', p_exam_date => '2030-02-05')$$,
                 'an exam may move to a day on which a student has another of the type');
 select results_eq(
   $$select c.field, c.record from hubspot_sync.sync_conflicts c$$,
   'select ''exam_date'', id from second', 'the second booking of that day is kept and noted');
-select is((select b.exempt from hubspot_sync.hubspot_bookings b, second where b.id = second.id), true,
+select is((select b.exempt from hubspot_sync.hubspot_bookings b, second where b.id = second.id),
+       true,
           'and marked exempt');
 select is((api.upsert_exam('E-1', p_mock_type => 'mini-mock')).mock_type, 'Mini-mock',
           'the type it has may be said again');

@@ -162,13 +162,15 @@ rollback to sound;
 set local session_replication_role = replica;
 update hubspot_sync.hubspot_bookings b set exam = null from made where b.id = made.id
    and made.student_id = 'S-1';
-select is(pg_temp.offenders('bookings_linked'), (select booking_id from made where student_id = 'S-1'),
+select is(pg_temp.offenders('bookings_linked'),
+       (select booking_id from made where student_id = 'S-1'),
           'a booking that does not know its exam, which is here, is named');
 rollback to sound;
 set local session_replication_role = replica;
 update hubspot_sync.hubspot_bookings b set contact = null from made where b.id = made.id
    and made.student_id = 'S-1';
-select is(pg_temp.offenders('bookings_linked'), (select booking_id from made where student_id = 'S-1'),
+select is(pg_temp.offenders('bookings_linked'),
+       (select booking_id from made where student_id = 'S-1'),
           'one that does not know its contact, too');
 update hubspot_sync.hubspot_bookings b set contact_id = 'C-none', exam = null,
        mock_exam_id = 'E-none' from made where b.id = made.id and made.student_id = 'S-1';
@@ -243,7 +245,8 @@ select is(pg_temp.offenders('contacts_unique'),
           (select min(id::text) from hubspot_sync.hubspot_contact_credits where student_id = 'S-1'),
           'two spellings of one person''s email are named');
 insert into hubspot_sync.migration_findings (table_name, record, finding)
-select 'hubspot_contact_credits', id, 'test' from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1b';
+select 'hubspot_contact_credits',
+       id, 'test' from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1b';
 select is(pg_temp.offenders('contacts_unique'), null,
           'a pair that the migration found and told is not');
 rollback to sound;
