@@ -332,7 +332,7 @@ def test_no_answer_or_refusal_tells_a_student_of_another(db, caller):
         assert told == [], f"{function}({given}): {words}"
 
 
-@pytest.mark.parametrize(("function", "given"), students_calls())
+@pytest.mark.parametrize(("function", "given"), list(students_calls()))
 @pytest.mark.parametrize("caller", ["bob", "bob by a login role"])
 def test_anothers_row_and_no_row_are_refused_in_the_same_words(db, caller, function, given):
     _, become = CALLERS[caller]
