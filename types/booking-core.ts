@@ -9,8 +9,8 @@ export type Database = {
     Functions: {
       /**
        * Activates up to p_limit (1 to 10,000) exams whose scheduled_activation_at has come.
-       * Overlapping runs are harmless. Raises 22023 (limit out of bounds), MBISO (isolation
-       * level), 42501 (not allowed).
+       * Overlapping runs are harmless. Raises 22023 (limit out of bounds), MBBSY (try again),
+       * MBISO (isolation level), 42501 (not allowed).
        */
       activate_due_exams: {
         Args: {
@@ -112,8 +112,8 @@ export type Database = {
       /**
        * Turns up to p_limit (1 to 10,000) active bookings whose exam's day is over in the
        * business's time zone into completed ones; their seats stay taken. Overlapping runs are
-       * harmless. Raises 22023 (limit out of bounds), MBISO (isolation level), 42501 (not
-       * allowed).
+       * harmless. Raises 22023 (limit out of bounds), MBBSY (try again), MBISO (isolation
+       * level), 42501 (not allowed).
        */
       complete_past_bookings: {
         Args: {

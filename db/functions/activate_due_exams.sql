@@ -6,6 +6,7 @@ create or replace function api.activate_due_exams(p_limit integer default 100)
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
@@ -38,12 +39,16 @@ begin
   v_result.changed := cardinality(v_due);
   v_result.more := v_result.changed = p_limit;
   return v_result;
+exception
+  when lock_not_available or deadlock_detected then
+    raise exception 'the exams that are due are busy'
+      using errcode = 'MBBSY', hint = 'Call again; the next run goes on.';
 end;
 $$;
 
 comment on function api.activate_due_exams(integer) is
   'Activates up to p_limit (1 to 10,000) exams whose scheduled_activation_at has come. '
-  'Overlapping runs are harmless. Raises 22023 (limit out of bounds), MBISO (isolation level), '
-  '42501 (not allowed).';
+  'Overlapping runs are harmless. Raises 22023 (limit out of bounds), MBBSY (try again), MBISO '
+  '(isolation level), 42501 (not allowed).';
 revoke execute on function api.activate_due_exams(integer) from public, anon, authenticated;
 grant execute on function api.activate_due_exams(integer) to authenticated, service_role;

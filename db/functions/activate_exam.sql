@@ -15,7 +15,7 @@ declare
   v_now timestamptz := hubspot_sync.clock();
 begin
   v_exam := hubspot_sync.lock_exam(p_mock_exam_id);
-  if p_activate_at < v_now or p_activate_at = 'infinity' then
+  if p_activate_at <= v_now or p_activate_at = 'infinity' then
     raise exception 'p_activate_at % is not in the future', p_activate_at
       using errcode = '22023', hint = 'Leave p_activate_at out to activate the exam now.';
   end if;

@@ -6,6 +6,7 @@ create or replace function api.complete_past_bookings(p_limit integer default 10
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
 as $$
 declare
   v_today date := (hubspot_sync.clock() at time zone hubspot_sync.setting('time_zone'))::date;
@@ -33,12 +34,17 @@ begin
   get diagnostics v_result.changed = row_count;
   v_result.more := v_result.changed = p_limit;
   return v_result;
+exception
+  when lock_not_available or deadlock_detected then
+    raise exception 'the bookings that are due are busy'
+      using errcode = 'MBBSY', hint = 'Call again; the next run goes on.';
 end;
 $$;
 
 comment on function api.complete_past_bookings(integer) is
   'Turns up to p_limit (1 to 10,000) active bookings whose exam''s day is over in the business''s '
   'time zone into completed ones; their seats stay taken. Overlapping runs are harmless. Raises '
-  '22023 (limit out of bounds), MBISO (isolation level), 42501 (not allowed).';
+  '22023 (limit out of bounds), MBBSY (try again), MBISO (isolation level), 42501 (not '
+  'allowed).';
 revoke execute on function api.complete_past_bookings(integer) from public, anon, authenticated;
 grant execute on function api.complete_past_bookings(integer) to authenticated, service_role;

@@ -8,6 +8,7 @@ as $$
 declare
   v_status text := hubspot_sync.booking_status(trim(p_status));
 begin
+  perform hubspot_sync.require_short(p_status);
   if p_status is null then
     return null;
   end if;

@@ -13,6 +13,7 @@ declare
   v_exam api.exam;
 begin
   perform hubspot_sync.require_administrator();
+  perform hubspot_sync.require_short(p_mock_exam_id);
   if nullif(trim(p_mock_exam_id), '') is null and p_id is null then
     raise exception 'an exam is looked up by p_mock_exam_id or p_id'
       using errcode = '22023', hint = 'Give one of the two.';

@@ -26,7 +26,8 @@ begin
   end if;
   v_condition := concat_ws(' and ',
     case when p_exam_date_from is not null or p_exam_date_to is not null then
-      'b.exam_date between coalesce($1::date, ''-infinity'') and coalesce($2::date, ''infinity'')'
+      'b.exam_date >= coalesce($1::date, ''-infinity'')'
+      ' and b.exam_date < coalesce(least($2::date, ''9999-12-31'') + 1, ''infinity'')'
     end,
     case when v_mock_type is not null then 'b.mock_type = $3' end,
     case when p_status is not null then 'b.is_active = $4' end,

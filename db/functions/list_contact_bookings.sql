@@ -16,9 +16,10 @@ create or replace function api.list_contact_bookings(
 as $$
 declare
   v_contact hubspot_sync.hubspot_contact_credits;
-  v_status text := hubspot_sync.find_status(p_status);
+  v_status text;
 begin
   v_contact := hubspot_sync.find_contact(p_student_id, p_email, p_id, p_hubspot_id);
+  v_status := hubspot_sync.find_status(p_status);
   return hubspot_sync.page_of_bookings(
     concat_ws(' and ',
       'b.student_id = $1',

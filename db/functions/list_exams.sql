@@ -12,10 +12,11 @@ create or replace function api.list_exams(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_state text := coalesce(nullif(lower(trim(p_state)), ''), 'all');
+  v_state text := coalesce(lower(trim(p_state)), 'all');
   v_mock_type text;
 begin
   perform hubspot_sync.require_administrator();
+  perform hubspot_sync.require_short(p_state);
   if v_state not in ('active', 'inactive', 'deleted', 'all') then
     raise exception 'state % does not exist', p_state
       using errcode = '22023', hint = 'One of: active, inactive, deleted, all.';

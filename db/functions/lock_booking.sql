@@ -10,6 +10,7 @@ declare
   v_id uuid := hubspot_sync.find_booking(p_booking_id);
   v_booking hubspot_sync.hubspot_bookings;
 begin
+  perform hubspot_sync.require_short(p_booking_id);
   if coalesce(trim(p_booking_id), '') = '' then
     raise exception 'p_booking_id is missing'
       using errcode = '22023', hint = 'Take booking_id from the answer that made it.';

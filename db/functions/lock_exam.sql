@@ -10,6 +10,7 @@ declare
 begin
   perform hubspot_sync.require_administrator();
   perform hubspot_sync.require_read_committed();
+  perform hubspot_sync.require_short(p_mock_exam_id);
   if coalesce(trim(p_mock_exam_id), '') = '' then
     raise exception 'p_mock_exam_id is missing'
       using errcode = '22023', hint = 'Take mock_exam_id from api.list_exams.';

@@ -24,7 +24,7 @@ begin
     raise exception 'page size % is not between 1 and 200', v_size
       using errcode = '22023', hint = 'Leave p_page_size out for 50.';
   end if;
-  v_from := (v_number - 1)::bigint * v_size;
+  v_from := (v_number::bigint - 1) * v_size;
   if v_number < 1 or v_from >= c_counted then
     raise exception 'page % is not between 1 and %', v_number, (c_counted + v_size - 1) / v_size
       using errcode = '22023', hint = 'Narrow the filters instead of paging so far.';

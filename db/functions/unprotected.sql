@@ -29,8 +29,14 @@ begin
       select s.nspname::text as schema_name, c.relname::text as object_name, c.relkind,
              c.relrowsecurity, c.reloptions,
              (select string_agg(distinct r.name, ', ' order by r.name)
-                from aclexplode(c.relacl) a
+                from (select a.grantee, a.privilege_type from aclexplode(c.relacl) a
+                      union all
+                      select a.grantee, a.privilege_type
+                        from pg_attribute t
+                       cross join lateral aclexplode(t.attacl) a
+                       where t.attrelid = c.oid and t.attacl is not null) a
                 join roles r on r.oid = a.grantee
+                  or 0 not in (r.oid, a.grantee) and pg_has_role(r.oid, a.grantee, 'usage')
                where a.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'))
                as open_to
         from pg_class c
@@ -45,6 +51,7 @@ begin
              (select string_agg(distinct r.name, ', ' order by r.name)
                 from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
                 join roles r on r.oid = a.grantee
+                  or 0 not in (r.oid, a.grantee) and pg_has_role(r.oid, a.grantee, 'usage')
                where r.name <> 'authenticated') as open_to,
              t.oid is not null as is_trigger
         from pg_proc p
@@ -74,8 +81,9 @@ begin
      where r.open_to is not null
        and (r.relkind = 'm'
             or r.relkind = 'v'
-           and not coalesce(r.reloptions, '{}')
-                   && array['security_invoker=true', 'security_invoker=on', 'security_invoker=1'])
+           and not exists (select from pg_options_to_table(r.reloptions) o
+                            where o.option_name = 'security_invoker'
+                              and o.option_value::boolean))
     union all
     select f.schema_name, f.object_name, 'function',
            concat_ws(', ',

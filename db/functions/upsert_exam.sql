@@ -36,6 +36,10 @@ begin
   if p_mock_type is not null then
     v_mock_type := (hubspot_sync.find_mock_type(p_mock_type)).mock_type;
   end if;
+  if p_exam_date >= '3000-01-01' then
+    raise exception 'p_exam_date % is no day of an exam', p_exam_date
+      using errcode = '22023', hint = 'Give a day before the year 3000.';
+  end if;
   if p_capacity < 0 then
     raise exception 'capacity % of mock exam % is negative', p_capacity, p_mock_exam_id
       using errcode = 'MBCAP', hint = 'Give 0 or more seats; 0 closes the exam for new bookings.';
@@ -71,8 +75,8 @@ begin
       using errcode = '22023', hint = 'Give p_start_time and p_end_time together.';
   end if;
   if v_new.starts_at <= v_now and (v_new.starts_at is distinct from v_old.starts_at
-                                   or v_new.is_active is distinct from v_old.is_active
-                                      and p_is_active) then
+                                   or p_is_active
+                                      and not hubspot_sync.exam_is_active(v_old.is_active)) then
     raise exception 'mock exam % would have started already', p_mock_exam_id
       using errcode = 'MBPST',
             detail = format('it would start at %s', v_new.starts_at),

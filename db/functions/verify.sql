@@ -133,10 +133,10 @@ begin
        where c.connamespace = 'hubspot_sync'::regnamespace
          and not c.convalidated
       union all
-      select 'nothing_unprotected', u.schema_name || '.' || u.object_name
+      select 'nothing_unprotected',
+             case u.kind when 'function' then '' else u.schema_name || '.' end || u.object_name
         from hubspot_sync.unprotected() u
        where u.schema_name in ('api', 'hubspot_sync')
-         and (u.kind <> 'function' or u.problem like 'may be run by%')
       union all
       select 'queue_consistent', q.id::text
         from hubspot_sync.sync_queue q

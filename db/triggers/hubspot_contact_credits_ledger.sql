@@ -49,7 +49,7 @@ begin
        case when v_reason in ('booking', 'refund')
          then nullif(current_setting('hubspot_sync.ledger_booking', true), '')::uuid end,
        v_reason, hubspot_sync.actor(), v_entry ->> 'note', v_entry ->> 'key',
-       v_entry -> 'request',
+       nullif(v_entry -> 'request', 'null'),
        case when v_entry ->> 'key' is not null
          then to_jsonb(hubspot_sync.contact_answer(new, false)) end);
   end loop;

@@ -6,33 +6,42 @@ create or replace function hubspot_sync.settings_valid()
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_cast text := case
-    when new.key in ('cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request')
-      then 'interval'
-    when new.key = 'max_sync_attempts' then 'integer'
-  end;
+  c_known constant text[] := array[
+    'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
+    'max_sync_attempts'];
+  v_fits boolean := true;
 begin
+  if tg_op <> 'INSERT' then
+    if old.key = any (c_known) and (tg_op = 'DELETE' or new.key <> old.key) then
+      raise exception 'setting % cannot be removed', old.key
+        using errcode = '22023', hint = old.description;
+    end if;
+    if tg_op = 'DELETE' then
+      return old;
+    end if;
+  end if;
   if new.value is null and new.key not in ('cancellation_cutoff', 'platform_schemas') then
     raise exception 'setting % needs a value', new.key
       using errcode = '22023', hint = new.description;
   end if;
-  if new.key = 'time_zone' then
-    perform now() at time zone new.value;
-  elsif v_cast is not null then
-    execute format('select $1::%s', v_cast) using new.value;
-    if v_cast = 'interval' then
-      if new.value::interval not between '0' and '1 year' then
-        raise exception 'setting % cannot be %', new.key, quote_literal(new.value)
-          using errcode = '22023', hint = new.description;
-      end if;
+  begin
+    if new.key = 'time_zone' then
+      perform now() at time zone new.value;
+    elsif new.key = 'max_sync_attempts' then
+      v_fits := new.value::integer >= 1;
+    elsif new.key = any (c_known) then
+      v_fits := new.value::interval >= '0' and new.value::interval < '100 years';
     end if;
+  exception
+    when invalid_parameter_value or invalid_datetime_format or invalid_text_representation
+         or numeric_value_out_of_range or interval_field_overflow or datetime_field_overflow then
+      v_fits := false;
+  end;
+  if not v_fits then
+    raise exception 'setting % cannot be %', new.key, left(new.value, 100)
+      using errcode = '22023', hint = new.description;
   end if;
   return new;
-exception
-  when invalid_parameter_value or invalid_datetime_format or invalid_text_representation
-       or numeric_value_out_of_range or interval_field_overflow then
-    raise exception 'setting % cannot be %', new.key, coalesce(quote_literal(new.value), 'null')
-      using errcode = '22023', detail = sqlerrm, hint = new.description;
 end;
 $$;
 
@@ -41,6 +50,6 @@ comment on function hubspot_sync.settings_valid() is
 revoke execute on function hubspot_sync.settings_valid() from public, anon, authenticated;
 
 create or replace trigger settings_valid
-  before insert or update on hubspot_sync.settings
+  before insert or update or delete on hubspot_sync.settings
   for each row
   execute function hubspot_sync.settings_valid();

@@ -63,7 +63,7 @@ select row_eq(
   'the exam is closed and deleted, and its completed booking keeps its seat');
 select throws_ok($$select api.delete_exam('E-1')$$, 'MBEXM', null,
                  'a deleted exam cannot be deleted');
-select throws_ok($$select api.create_booking('E-1', 'S-1', '1@example.com')$$, 'MBINA', null,
+select throws_ok($$select api.create_booking('E-1', 'S-1', '1@example.com')$$, 'MBEXM', null,
                  'nor booked');
 select results_eq($$select e.mock_exam_id from api.list_exams('deleted') e$$, array['E-1'],
                   'it is among the deleted');

@@ -333,7 +333,7 @@ select is(pg_temp.by('ANN@example.com ', $$api.move_booking('A-sj', 'E-2')$$) ->
           'E-2', 'a student moves their own booking, however their email is spelled');
 select is((select e.admin_email from hubspot_sync.booking_events e
             where e.booking_id = 'A-sj' and e.event_type = 'moved' order by e.id desc limit 1),
-          'ANN@example.com ', 'and is who did it');
+          'ANN@example.com', 'and is who did it');
 drop table if exists before;
 create temp table before as table state;
 select pg_temp.refused_to(r.email, r.call, r.code, r.named, r.fact)

@@ -15,11 +15,22 @@ declare
   v_actor text;
 begin
   if v_claims is not null then
-    v_actor := coalesce(v_claims::jsonb ->> 'email', v_claims::jsonb ->> 'sub');
+    begin
+      v_actor := coalesce(nullif(trim(v_claims::jsonb ->> 'email'), ''),
+                          nullif(trim(v_claims::jsonb ->> 'sub'), ''));
+    exception
+      when invalid_text_representation or untranslatable_character then
+        v_actor := null;  -- what cannot be read names nobody
+    end;
   end if;
   -- An application that calls with the service key says for whom; nobody else is believed.
   if v_actor is null and v_headers is not null and v_role = 'service_role' then
-    v_actor := nullif(left(trim(v_headers::jsonb ->> 'x-actor'), 500), '');
+    begin
+      v_actor := nullif(left(trim(v_headers::jsonb ->> 'x-actor'), 500), '');
+    exception
+      when invalid_text_representation or untranslatable_character then
+        v_actor := null;
+    end;
   end if;
   return coalesce(
     v_actor,

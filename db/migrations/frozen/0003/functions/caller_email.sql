@@ -28,7 +28,7 @@ begin
   begin
     v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
   exception
-    when invalid_text_representation then
+    when invalid_text_representation or untranslatable_character then
       v_claims := null;
   end;
   v_email := nullif(lower(trim(v_claims ->> 'email')), '');

@@ -17,6 +17,7 @@ declare
   v_email text := coalesce(nullif(lower(trim(p_email)), ''), v_own);
   v_contact hubspot_sync.hubspot_contact_credits;
 begin
+  perform hubspot_sync.require_short(p_student_id, p_email, p_hubspot_id);
   if p_id is not null then
     select c.* into v_contact
       from hubspot_sync.hubspot_contact_credits c
@@ -36,7 +37,7 @@ begin
     begin
       select c.* into strict v_contact
         from hubspot_sync.hubspot_contact_credits c
-       where lower(c.email) = v_own;
+       where lower(c.email) = v_own and v_email = v_own;
     exception
       when no_data_found then
         v_contact := null;

@@ -8,14 +8,16 @@ as $$
 declare
   v_type hubspot_sync.credit_types;
 begin
+  perform hubspot_sync.require_short(p_mock_type);
   select t.* into v_type
     from hubspot_sync.credit_types t
    where lower(t.mock_type) = lower(trim(p_mock_type));
   if v_type.mock_type is null then
     raise exception 'mock type % does not exist', coalesce(p_mock_type, 'null')
       using errcode = '22023',
-            hint = 'One of: ' || (select string_agg(t.mock_type, ', ' order by t.mock_type)
-                                    from hubspot_sync.credit_types t);
+            hint = 'One of: ' || coalesce((
+              select string_agg(t.mock_type, ', ' order by t.mock_type)
+                from hubspot_sync.credit_types t), 'none; add it to hubspot_sync.credit_types');
   end if;
   return v_type;
 end;

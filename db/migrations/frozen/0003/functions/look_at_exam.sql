@@ -22,7 +22,7 @@ end;
 $$;
 
 comment on function hubspot_sync.look_at_exam(text, text) is
-  'An exam by its HubSpot id, as a bookable_exam of nulls when there is none, or it was deleted. '
-  'p_key: an idempotency key to look for in the same snapshot, or null. Volatile, so that each call sees '
-  'what has committed by then.';
+  'An exam by its HubSpot id, as a bookable_exam of nulls when there is none or it was deleted. '
+  'p_key: an idempotency key to look for in the same snapshot, or null. Volatile, so that each '
+  'call sees what has committed by then.';
 revoke execute on function hubspot_sync.look_at_exam(text, text) from public, anon, authenticated;

@@ -26,7 +26,7 @@ declare
   v_answer api.contact_credits;
   v_constraint text;
 begin
-  perform hubspot_sync.require_short(p_note, p_key);
+  perform hubspot_sync.require_short(p_credit, p_note, p_key);
   if v_credit is null or v_credit <> all (c_credits) then
     raise exception 'balance % does not exist', coalesce(p_credit, 'null')
       using errcode = '22023', hint = 'p_credit is one of: ' || array_to_string(c_credits, ', ');

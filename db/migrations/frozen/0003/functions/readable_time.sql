@@ -7,7 +7,8 @@ create or replace function hubspot_sync.readable_time(p_time text)
 as $$
 declare
   v_time text := upper(substring(p_time from
-    '^\s*((?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*(?:[AaPp][Mm])?)\s*$'));
+    '^[ \t\r\n]*((?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?'
+    '[ \t\r\n]*(?:[AaPp][Mm])?)[ \t\r\n]*$'));
 begin
   if v_time ~ '[AP]M$' and v_time !~ '^(0?[1-9]|1[0-2]):' then
     return null;  -- «14:00 PM» is no time

@@ -12,6 +12,7 @@ declare
   v_zone text := hubspot_sync.setting('time_zone');
   v_cutoff interval := hubspot_sync.setting('cancellation_cutoff')::interval;
   v_starts_at timestamptz;
+  v_role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
   v_refusal hubspot_sync.refusal;
 begin
   if p_booking.is_active is distinct from 'Active' then
@@ -24,7 +25,8 @@ begin
   if hubspot_sync.caller_email() is not null then
     -- A student who was there gets nothing back.
     v_cutoff := greatest(coalesce(v_cutoff, '0'), '0');
-  elsif current_setting('role') = 'authenticated' then
+  elsif not (pg_has_role(v_role, current_user, 'usage')
+             or pg_has_role(v_role, 'service_role', 'usage')) then
     return null;  -- an administrator decides for themselves
   end if;
   if v_cutoff is null then

@@ -34,7 +34,8 @@ begin
   perform hubspot_sync.require_read_committed();
   perform hubspot_sync.require_short(
     p_student_id, p_email, p_firstname, p_lastname, p_hubspot_id);
-  if v_student_id is null or v_email is null or v_email !~ '^[^@[:space:]]+@[^@[:space:]]+$' then
+  if v_student_id is null or v_student_id !~ '[^[:space:]]' or v_email is null
+     or v_email !~ '^[^@[:space:]]+@[^@[:space:]]+$' then
     raise exception 'p_student_id is missing, or p_email is no email'
       using errcode = '22023', hint = 'Give p_student_id and p_email: both make a person.';
   end if;
