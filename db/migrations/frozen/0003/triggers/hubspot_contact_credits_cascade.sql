@@ -14,12 +14,16 @@ declare
   v_after text := nullif(concat_ws(' ', new.firstname, new.lastname), '');
   v_booking record;
 begin
+  -- All are locked before the first is changed: PL/pgSQL would fetch, and lock, ten at a time.
+  perform from hubspot_sync.hubspot_bookings b
+    where b.student_id = old.student_id and b.contact = new.id
+    order by b.id
+      for no key update;
   for v_booking in
     select b.id, b.mock_exam_id
       from hubspot_sync.hubspot_bookings b
      where b.student_id = old.student_id and b.contact = new.id
      order by b.id
-       for no key update
   loop
     begin
       update hubspot_sync.hubspot_bookings b
