@@ -23,17 +23,19 @@ CODES = {
     "MBCAP": "capacity is negative",
     "MBCON": "no such contact",
     "MBCRD": "no credit",
-    "MBCUT": "too late to cancel",
+    "MBCUT": "too late to cancel or move",
     "MBDUP": "already booked",
+    "MBERL": "too early to mark attendance",
     "MBEXM": "no such exam",
     "MBFUL": "exam is full",
+    "MBIDC": "ids of two contacts",
     "MBINA": "exam is not open for booking",
     "MBISO": "wrong isolation level",
     "MBKEY": "idempotency key of another request",
     "MBNOF": "no such booking",
     "MBPST": "exam has started",
     "MBSTA": "booking is in another state",
-    "MBTYP": "mock type without credit",
+    "MBTYP": "no credit pays for this mock type",
 }
 
 

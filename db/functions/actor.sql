@@ -1,7 +1,7 @@
 -- The person behind the statement, for audit and ledger.
 --
 -- Inside a definer function current_user is the owner, so it says nothing; «role» keeps what
--- PostgREST or the application switched to.
+-- PostgREST or the application switched to. A role is no person: it is the last thing written.
 create or replace function hubspot_sync.actor()
   returns text
   language plpgsql
@@ -10,11 +10,16 @@ create or replace function hubspot_sync.actor()
 as $$
 declare
   v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+  v_headers text := nullif(current_setting('request.headers', true), '');
   v_role text := current_setting('role');
   v_actor text;
 begin
   if v_claims is not null then
     v_actor := coalesce(v_claims::jsonb ->> 'email', v_claims::jsonb ->> 'sub');
+  end if;
+  -- An application that calls with the service key says for whom; nobody else is believed.
+  if v_actor is null and v_headers is not null and v_role = 'service_role' then
+    v_actor := nullif(left(trim(v_headers::jsonb ->> 'x-actor'), 500), '');
   end if;
   return coalesce(
     v_actor,
@@ -26,6 +31,6 @@ end;
 $$;
 
 comment on function hubspot_sync.actor() is
-  'Who acts: the JWT''s email or sub, else the setting hubspot_sync.actor, else the role '
-  'switched to, else the session''s user.';
+  'Who acts: the JWT''s email or sub, else for service_role the request header x-actor, else the '
+  'setting hubspot_sync.actor, else the role switched to, else the session''s user.';
 revoke execute on function hubspot_sync.actor() from public, anon, authenticated;

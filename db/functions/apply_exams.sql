@@ -27,6 +27,20 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   applied := 0;
   refused := 0;
+  -- In the order of locks of everybody else: all exams, then the gates of those that will be
+  -- moved, then what the loop touches.
+  perform from hubspot_sync.hubspot_mock_exams e
+    where e.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_exams) r)
+    order by e.id
+      for no key update;
+  perform hubspot_sync.close_gate(m.hubspot_id)
+     from (select e.hubspot_id
+             from jsonb_array_elements(p_exams) r
+             join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = r.value ->> 'id'
+            where (coalesce(e.mock_type, ''), coalesce(e.exam_date::text, ''))
+                  is distinct from (coalesce(r.value #>> '{properties,mock_type}', ''),
+                                    coalesce(r.value #>> '{properties,exam_date}', ''))
+            order by e.id) m;
   -- New exams first, which take bookings that came early; then the others in the order in which
   -- every writer of many bookings takes their counters.
   for v_record in

@@ -21,6 +21,7 @@ create or replace function hubspot_sync.book_seat(
 as $$
 declare
   v_contact hubspot_sync.hubspot_contact_credits;
+  v_found record;
   v_credit text;
   v_answer api.booking;
   v_seats record;
@@ -30,24 +31,24 @@ begin
   <<attempt>>
   loop
     begin
-      select c.*
-        into v_contact
+      -- Old bookings that are exempt from the unique rules are not in their indexes.
+      select c as contact, exists (select
+                          from hubspot_sync.hubspot_bookings b
+                         where b.student_id = c.student_id
+                           and b.exempt
+                           and b.is_active = 'Active') as has_exempt
+        into v_found
         from hubspot_sync.hubspot_contact_credits c
        where c.student_id = trim(p_student_id)
          and lower(c.email) = lower(trim(p_email))
        order by c.created_at, c.id
        limit 1
          for no key update;
-      v_credit := case
-        when 0 < case p_exam.credit
-                   when 'sj_credits' then v_contact.sj_credits
-                   when 'cs_credits' then v_contact.cs_credits
-                   when 'sjmini_credits' then v_contact.sjmini_credits
-                   when 'mock_discussion_token' then v_contact.mock_discussion_token
-                 end then p_exam.credit
-        when p_exam.shared and v_contact.shared_mock_credits > 0 then 'shared_mock_credits'
-      end;
-      exit attempt when v_credit is null;
+      v_contact := v_found.contact;
+      v_credit := hubspot_sync.choose_credit(v_contact, p_exam.credit, p_exam.shared);
+      exit attempt when v_credit is null
+        or v_found.has_exempt
+           and hubspot_sync.find_duplicate(v_contact.student_id, p_exam, null) is not null;
 
       v_answer.id := gen_random_uuid();
       v_answer.booking_id := hubspot_sync.new_booking_id();
@@ -134,15 +135,7 @@ begin
             hint = 'Check both; a student who has just paid may not be here yet.';
   end if;
   -- A second booking of the same is told so, also when there is no credit for it.
-  select b.booking_id
-    into v_duplicate
-    from hubspot_sync.hubspot_bookings b
-   where b.student_id = v_contact.student_id
-     and b.is_active = 'Active'
-     and not b.exempt
-     and (b.mock_exam_id = p_exam.hubspot_id
-          or b.mock_type = p_exam.mock_type and b.exam_date::date = p_exam.exam_date)
-   limit 1;
+  v_duplicate := hubspot_sync.find_duplicate(v_contact.student_id, p_exam, null);
   if v_constraint is not null or v_duplicate is not null then
     raise exception 'student % is booked for mock exam %, or for this type that day',
       p_student_id, p_exam.hubspot_id

@@ -1,12 +1,12 @@
 -- Books one seat and spends one credit, once per idempotency key: the front.
 --
 -- It looks without locks, which may only refuse; hubspot_sync.book_seat does the work and
--- decides. Between the two stands a gate: at most four bookings of an exam are at work at a
+-- decides. Between the two stands the gate: at most four bookings of an exam are at work at a
 -- time. The others sleep in line instead of doing work that the last seat's sale will undo, and
 -- look again when it is their turn. Cold connections in a rush stay cheap this way.
 --
--- Lock order: gate, contact, booking, seat counter. Everything that touches two of them takes
--- them in this order and waits for nothing after the counter.
+-- Lock order: exam, gate, contact, booking, seat counter. Everything that touches two of them
+-- takes them in this order and waits for nothing after the counter.
 create or replace function api.create_booking(
   p_mock_exam_id text default null,
   p_student_id text default null,
@@ -24,73 +24,45 @@ create or replace function api.create_booking(
   set lock_timeout = '5s'
 as $$
 declare
-  c_gates constant integer := 4;
-  v_gate integer := pg_backend_pid() % c_gates;
   v_in boolean := false;
+  v_own text := hubspot_sync.caller_email();
+  v_email text := coalesce(nullif(trim(p_email), ''), v_own);
   v_key text := nullif(trim(p_idempotency_key), '');
   v_request jsonb;
   v_exam hubspot_sync.bookable_exam;
+  v_before hubspot_sync.bookable_exam;
+  v_refusal hubspot_sync.refusal;
   v_answer api.booking;
-  v_code text;
-  v_message text;
-  v_detail text;
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'create_booking needs isolation level read committed, not %',
-      current_setting('transaction_isolation')
-      using errcode = 'MBISO', hint = 'Begin the transaction without an isolation level.';
-  end if;
+  perform hubspot_sync.require_read_committed();
   if coalesce(trim(p_mock_exam_id), '') = '' or coalesce(trim(p_student_id), '') = ''
-     or coalesce(trim(p_email), '') = '' then
+     or v_email is null then
     raise exception '% is missing', case
         when coalesce(trim(p_mock_exam_id), '') = '' then 'p_mock_exam_id'
         when coalesce(trim(p_student_id), '') = '' then 'p_student_id'
         else 'p_email' end
       using errcode = '22023', hint = 'Give p_mock_exam_id, p_student_id and p_email.';
   end if;
-  -- The longest HubSpot's unique properties and our indexes take with room to spare.
-  if greatest(length(v_key), length(p_student_name), length(p_attending_location),
-              length(p_dominant_hand)) > 500 then
-    raise exception 'an argument is longer than 500 characters'
-      using errcode = '22023',
-            hint = 'Shorten p_idempotency_key, p_student_name, p_attending_location or'
-                   ' p_dominant_hand.';
+  if lower(v_email) <> v_own then
+    raise exception 'a student books for themselves alone'
+      using errcode = '42501', hint = 'Leave p_email out, or give that of the login.';
   end if;
+  perform hubspot_sync.require_short(
+    v_key, p_student_name, p_attending_location, p_dominant_hand);
 
   loop
-    select e.id, e.hubspot_id, e.mock_type, e.exam_date, e.starts_at, s.is_open, s.taken,
-           s.capacity, t.credit, t.token_name, t.shared,
-           exists (select from hubspot_sync.hubspot_bookings b where b.idempotency_key = v_key)
-      into v_exam
-      from hubspot_sync.hubspot_mock_exams e
-      join hubspot_sync.exam_seats s on s.exam = e.id
-      left join hubspot_sync.credit_types t on t.mock_type = e.mock_type
-     where e.hubspot_id = trim(p_mock_exam_id);
-    if v_exam.id is null then
-      v_code := 'MBEXM';
-      v_message := 'does not exist';
-      v_detail := 'no exam here has this HubSpot id';
-    elsif not v_exam.is_open then
-      v_code := 'MBINA';
-      v_message := 'is not open for booking';
-      v_detail := 'it is not active';
-    elsif v_exam.starts_at is null or v_exam.starts_at <= hubspot_sync.clock() then
-      v_code := 'MBPST';
-      v_message := 'has started or has no date';
-      v_detail := format('it starts at %s', v_exam.starts_at);
-    elsif v_exam.taken >= v_exam.capacity then
-      v_code := 'MBFUL';
-      v_message := 'is full';
-      v_detail := format('%s of %s seats are taken', v_exam.taken, v_exam.capacity);
-    elsif v_exam.credit is null then
-      v_code := 'MBTYP';
-      v_message := 'has a mock type no credit pays for';
-      v_detail := format('its mock type is %s', v_exam.mock_type);
+    v_before := v_exam;
+    v_exam := hubspot_sync.look_at_exam(trim(p_mock_exam_id), v_key);
+    if v_in and (v_exam.mock_type, v_exam.exam_date, v_exam.starts_at)
+                is distinct from (v_before.mock_type, v_before.exam_date, v_before.starts_at) then
+      raise exception 'mock exam % was moved while it was being booked', p_mock_exam_id
+        using errcode = 'MBBSY', hint = 'Look at its new date, then try again.';
     end if;
-    exit when v_in or v_code is not null
-      or pg_try_advisory_xact_lock(hashtext(v_exam.hubspot_id), v_gate);
+    v_refusal := hubspot_sync.refuse_exam(p_mock_exam_id, v_exam);
+    exit when v_in or v_refusal.code is not null
+      or pg_try_advisory_xact_lock(hashtext(v_exam.hubspot_id), pg_backend_pid() % 4);
     begin
-      perform pg_advisory_xact_lock(hashtext(v_exam.hubspot_id), v_gate);
+      perform hubspot_sync.pass_gate(v_exam.hubspot_id);
       v_in := true;
     exception
       when lock_not_available or deadlock_detected then
@@ -101,17 +73,17 @@ begin
 
   -- No refusal of a request that was granted before: if it took the last seat, the snapshot that
   -- shows the exam full shows its key, too. Of an unknown exam the snapshot shows nothing.
-  if v_code is null or v_exam.key_known or v_code = 'MBEXM' then
+  if v_refusal.code is null or v_exam.key_known or v_refusal.code = 'MBEXM' then
     if v_key is not null then
       v_request := jsonb_build_object(
         'p_mock_exam_id', trim(p_mock_exam_id), 'p_student_id', trim(p_student_id),
-        'p_email', lower(trim(p_email)), 'p_student_name', nullif(trim(p_student_name), ''),
+        'p_email', lower(v_email), 'p_student_name', nullif(trim(p_student_name), ''),
         'p_attending_location', nullif(trim(p_attending_location), ''),
         'p_dominant_hand', nullif(trim(p_dominant_hand), ''));
     end if;
-    if v_code is null then
+    if v_refusal.code is null then
       return hubspot_sync.book_seat(
-        v_exam, p_student_id, p_email, v_key, v_request, p_student_name, p_attending_location,
+        v_exam, p_student_id, v_email, v_key, v_request, p_student_name, p_attending_location,
         p_dominant_hand);
     end if;
     v_answer := hubspot_sync.replay_booking(v_key, v_request);
@@ -119,21 +91,21 @@ begin
       return v_answer;
     end if;
   end if;
-  raise exception 'mock exam % %', p_mock_exam_id, v_message
-    using errcode = v_code, detail = v_detail, hint = 'Choose another session.';
+  raise exception '%', v_refusal.message
+    using errcode = v_refusal.code, detail = v_refusal.detail, hint = v_refusal.hint;
 end;
 $$;
 
 comment on function api.create_booking(text, text, text, text, text, text, text) is
   'Books one seat of an exam for a student and spends one credit, the exam type''s own before a '
-  'shared one. p_mock_exam_id: the exam''s HubSpot id. p_email: compared without regard to case. '
-  'p_idempotency_key: optional; the same key with the same request answers the first booking '
-  'with replayed = true. Raises 22023 (argument missing or over 500 characters), MBEXM (no such '
-  'exam), MBINA (not '
-  'open), MBPST (started), MBFUL (full), MBTYP (type without credit), MBCON (no such contact), '
-  'MBDUP (already booked), MBCRD (no credit), MBKEY (key of another request), MBBSY (try again), '
-  'MBISO (isolation level). A refusal changes nothing and does not use up the key.';
+  'shared one. p_mock_exam_id: the exam''s HubSpot id. p_email: compared without regard to case; '
+  'a student may leave it out. p_idempotency_key: optional; the same key with the same request '
+  'answers the first booking with replayed = true. Raises 22023 (argument missing or over 500 '
+  'characters), MBEXM (no such exam), MBINA (not open), MBPST (started), MBFUL (full), MBTYP '
+  '(type without credit), MBCON (no such contact), MBDUP (already booked), MBCRD (no credit), '
+  'MBKEY (key of another request), MBBSY (try again), MBISO (isolation level), 42501 (not '
+  'allowed). A refusal changes nothing and does not use up the key.';
 revoke execute on function api.create_booking(text, text, text, text, text, text, text)
   from public, anon, authenticated;
 grant execute on function api.create_booking(text, text, text, text, text, text, text)
-  to service_role;
+  to authenticated, service_role;

@@ -17,6 +17,7 @@ declare
   v_finished jsonb;
   v_taken jsonb;
   v_reborn jsonb;
+  v_exams uuid[];
 begin
   if p_table is null
      or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams') then
@@ -43,14 +44,16 @@ begin
     returning q.record, q.unanswered, q.operation, q.old_data
   ), answered as (
     select c.record, bool_or(c.unanswered) as unanswered,
-           max(c.old_data::text) filter (where c.operation in ('delete', 'resend')) as deleted
+           max(c.old_data::text) filter (where c.operation in ('delete', 'resend')) as deleted,
+           array_agg(distinct c.old_data ->> '@exam')
+             filter (where c.old_data ->> '@exam' <> '') as exams
       from closed c
      group by c.record
   )
   select jsonb_agg(jsonb_build_object(
            'record', r.record, 'hubspot_id', r.hubspot_id, 'keys', r.keys,
            'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
-           'deleted', a.deleted::jsonb))
+           'deleted', a.deleted::jsonb, 'exams', a.exams))
     into v_finished
     from results r
     left join answered a on a.record = r.record;
@@ -119,6 +122,20 @@ begin
     from jsonb_array_elements_text(v_reborn) r (record);
 
   if p_table = 'hubspot_bookings' then
+    -- Exams are locked before bookings, as everywhere: those of the bookings, and those they left.
+    v_exams := array(
+      select l.id
+        from hubspot_sync.hubspot_mock_exams l
+       where l.id in (select b.exam
+                        from jsonb_to_recordset(v_finished) as f (record uuid)
+                        join hubspot_sync.hubspot_bookings b on b.id = f.record)
+          or l.hubspot_id in (select x.hubspot_id
+                                from jsonb_to_recordset(v_finished) as f (exams jsonb)
+                               cross join lateral jsonb_array_elements_text(
+                                 case when jsonb_typeof(f.exams) = 'array'
+                                   then f.exams else '[]' end) x (hubspot_id))
+       order by l.id
+         for no key update);
     update hubspot_sync.hubspot_bookings b
        set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
       from (select f.record, f.hubspot_id
@@ -131,15 +148,9 @@ begin
     -- HubSpot's figure of bookings follows from the seats of the exams just touched.
     update hubspot_sync.hubspot_mock_exams e
        set total_bookings = s.taken, updated_at = v_now
-      from (select l.id
-              from hubspot_sync.hubspot_mock_exams l
-             where l.id in (select b.exam
-                              from jsonb_to_recordset(v_finished) as f (record uuid)
-                              join hubspot_sync.hubspot_bookings b on b.id = f.record)
-             order by l.id
-               for no key update) l
-      join hubspot_sync.exam_seats s on s.exam = l.id
-     where e.id = l.id
+      from hubspot_sync.exam_seats s
+     where e.id = any (v_exams)
+       and s.exam = e.id
        and e.total_bookings is distinct from s.taken;
   elsif p_table = 'hubspot_contact_credits' then
     update hubspot_sync.hubspot_contact_credits c

@@ -7,6 +7,7 @@ create or replace function api.verify()
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform hubspot_sync.require_administrator();
   return query
     with offenders as (
       select 'seats_counted' as name, s.exam::text as id
@@ -22,7 +23,7 @@ begin
         left join hubspot_sync.exam_seats s on s.exam = e.id
        where s.exam is null
           or s.capacity <> coalesce(e.capacity, 0)
-          or s.is_open <> hubspot_sync.exam_is_active(e.is_active)
+          or s.is_open <> (e.deleted_at is null and hubspot_sync.exam_is_active(e.is_active))
       union all
       select 'ledger_equals_balances', c.id::text
         from (select c.id, v.credit, v.balance
@@ -72,13 +73,92 @@ begin
        where l.net <> l.refunded - l.spent
           or l.spent > 1
           or l.refunded > 1
-          or l.spent = 1 and l.refunded <> case when b.is_active = 'Cancelled' then 1 else 0 end
+          or l.spent = 1
+         and l.refunded <> case when b.is_active = 'Cancelled' then 1 else 0 end
+         and not exists (select from hubspot_sync.sync_conflicts c
+                          where c.record = b.id and c.field = 'is_active')
+      union all
+      select 'refund_where_spent', l.booking::text
+        from hubspot_sync.credit_ledger l
+       where l.booking is not null
+       group by l.booking
+      having count(distinct (l.contact, l.credit)) > 1
+      union all
+      select 'ledger_chain', l.id::text
+        from (select l.id, l.balance_before,
+                     lag(l.balance_after, 1, 0) over (
+                       partition by l.contact, l.credit order by l.id) as balance_left
+                from hubspot_sync.credit_ledger l) l
+       where l.balance_before <> l.balance_left
+      union all
+      select 'bookings_match_exam', b.booking_id
+        from hubspot_sync.hubspot_bookings b
+        join hubspot_sync.hubspot_mock_exams e on e.id = b.exam
+       where b.is_active in ('Active', 'Completed')
+         and (b.mock_exam_id <> e.hubspot_id
+              or e.mock_type is distinct from b.mock_type and e.mock_type is not null
+              or e.exam_date is distinct from b.exam_date::date and e.exam_date is not null)
+      union all
+      select 'deleted_exams_empty', e.hubspot_id
+        from hubspot_sync.hubspot_mock_exams e
+       where e.deleted_at is not null
+         and exists (select from hubspot_sync.hubspot_bookings b
+                      where b.mock_exam_id = e.hubspot_id and b.is_active = 'Active')
+      union all
+      select 'contacts_unique', min(c.id::text)
+        from hubspot_sync.hubspot_contact_credits c
+       where not exists (select from hubspot_sync.migration_findings f where f.record = c.id)
+       group by c.student_id, lower(c.email)
+      having count(*) > 1
+      union all
+      select 'ids_present', b.id::text
+        from hubspot_sync.hubspot_bookings b
+       where not b.exempt
+         and '' in (b.booking_id, b.student_id, b.student_email, b.mock_exam_id)
+      union all
+      select 'guards_in_place', t.tgrelid::regclass || ' ' || t.tgname
+        from pg_trigger t
+        join pg_class c on c.oid = t.tgrelid
+       where c.relnamespace = 'hubspot_sync'::regnamespace
+         and t.tgenabled not in ('O', 'A')
+      union all
+      select 'guards_in_place', i.indexrelid::regclass::text
+        from pg_index i
+        join pg_class c on c.oid = i.indrelid
+       where c.relnamespace = 'hubspot_sync'::regnamespace
+         and not (i.indisvalid and i.indisready)
+      union all
+      select 'guards_in_place', c.conrelid::regclass || ' ' || c.conname
+        from pg_constraint c
+       where c.connamespace = 'hubspot_sync'::regnamespace
+         and not c.convalidated
+      union all
+      select 'nothing_unprotected', u.schema_name || '.' || u.object_name
+        from hubspot_sync.unprotected() u
+       where u.schema_name in ('api', 'hubspot_sync')
+         and (u.kind <> 'function' or u.problem like 'may be run by%')
+      union all
+      select 'queue_consistent', q.id::text
+        from hubspot_sync.sync_queue q
+       where q.synced <> (q.synced_at is not null)
+          or q.synced and (q.epoch is not null or q.dead_at is not null)
+          or q.dead_at is not null and q.epoch is not null
       union all
       select 'queued_until_synced', b.booking_id
         from hubspot_sync.hubspot_bookings b
        where b.hubspot_id is null
          and not exists (select from hubspot_sync.sync_queue q
                           where q.record = b.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_errors r
+                          where r.record = b.id and r.resolved_at is null)
+      union all
+      select 'queued_until_synced', c.student_id
+        from hubspot_sync.hubspot_contact_credits c
+       where c.hubspot_id is null
+         and not exists (select from hubspot_sync.sync_queue q
+                          where q.record = c.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_errors r
+                          where r.record = c.id and r.resolved_at is null)
     ), counted as (
       select o.name, count(*) as violations, (array_agg(o.id order by o.id))[1:5] as sample
         from offenders o
@@ -93,7 +173,16 @@ begin
         ('one_active_per_exam', 'one active booking per student and exam'),
         ('one_active_per_day', 'one active booking per student, mock type and date'),
         ('booking_paid_once', 'a booking spent one credit; a cancelled one has it back'),
-        ('queued_until_synced', 'a booking HubSpot does not have is in the outbox')
+        ('refund_where_spent', 'a refund went to the balance and contact that paid'),
+        ('ledger_chain', 'every entry begins at the balance the one before it left'),
+        ('bookings_match_exam', 'a booking with a seat has its exam''s type and date'),
+        ('deleted_exams_empty', 'a deleted exam has no active booking'),
+        ('contacts_unique', 'a student id with an email is one contact'),
+        ('ids_present', 'a booking has its ids'),
+        ('guards_in_place', 'all triggers are enabled, all indexes and constraints valid'),
+        ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
+        ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
+        ('queued_until_synced', 'a record HubSpot does not have is in the outbox, or in sync_errors')
       ) as r (name, meaning)
       left join counted c on c.name = r.name
      order by r.name;
@@ -103,6 +192,6 @@ $$;
 comment on function api.verify() is
   'One row per invariant with its number of violations (0: it holds) and up to five offenders. '
   'Reads one snapshot and changes nothing. Overbooked exams are no violation: writers other '
-  'than the booking functions may overbook.';
+  'than the booking functions may overbook. Raises 42501 (not allowed).';
 revoke execute on function api.verify() from public, anon, authenticated;
-grant execute on function api.verify() to service_role;
+grant execute on function api.verify() to authenticated, service_role;

@@ -47,7 +47,8 @@ def drop_sources(revision: str) -> None:
         r"^create (?:or replace )?(function|view|materialized view|type) (\w+\.\w+)", re.MULTILINE
     )
     for kind in ("functions", "triggers", "views", "types"):
-        for file in sorted((FROZEN / revision / kind).glob("*.sql")):
+        # Backwards: a type may be made of one that comes earlier in the alphabet.
+        for file in sorted((FROZEN / revision / kind).glob("*.sql"), reverse=True):
             for what, name in made.findall(file.read_text(encoding="utf-8")):
                 cascade = " cascade" if what == "function" else ""
                 send(f"drop {what} {name}{cascade};")

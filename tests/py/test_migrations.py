@@ -10,6 +10,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -545,6 +546,15 @@ DIRTY_ROWS = """
 FINDINGS = {
     ("hubspot_mock_exams", "E-4", "capacity is negative, set to 0", "-3"),
     ("hubspot_contact_credits", "C-2", "cs_credits is negative, set to 0", "-4"),
+    *(
+        (
+            "hubspot_contact_credits",
+            contact,
+            "student_id and email, case aside, of another contact",
+            email,
+        )
+        for contact, email in (("C-2", "bob@example.com"), ("C-3", "BOB@example.com"))
+    ),
     ("hubspot_bookings", "B-1", "several active bookings of one student, type and date", "S-1"),
     ("hubspot_bookings", "B-2", "several active bookings of one student for one exam", "E-1"),
     ("hubspot_bookings", "B-2", "several active bookings of one student, type and date", "S-2"),
@@ -572,6 +582,9 @@ REPAIRED = {
     ("B-2", "is_active"): ("active", "Active"),
     ("B-3", "is_active"): ("true", "Active"),
     ("B-5", "is_active"): ("canceled", "Cancelled"),
+    ("B-5", "exam_date"): (None, datetime(2030, 2, 2)),
+    ("B-6", "exam_date"): (None, datetime(2030, 2, 2)),
+    ("B-10", "exam_date"): (None, datetime(2030, 2, 2)),
     ("B-7", "is_active"): (" ACTIVE ", "Active"),
     ("B-9", "booking_id"): (None, "OLD-<id>"),
     ("B-9", "student_id"): (None, ""),

@@ -61,7 +61,7 @@ do 'begin perform pg_temp.look(); end';
 delete from hubspot_sync.hubspot_bookings where booking_id = '1';
 select results_eq(
   'table news',
-  $$values ('delete', '{"booking_id": "1", "hubspot_id": "B-1"}'::jsonb, null::jsonb)$$,
+  $$values ('delete', '{"@exam": "E-1", "booking_id": "1", "hubspot_id": "B-1"}'::jsonb, null::jsonb)$$,
   'a deletion is queued with what finds the record in HubSpot');
 
 do 'begin perform pg_temp.look(); end';

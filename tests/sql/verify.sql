@@ -42,8 +42,9 @@ select results_eq('select name from red', array['seats_counted'],
 rollback to sound;
 set local session_replication_role = replica;
 insert into hubspot_sync.hubspot_bookings
-  (hubspot_id, booking_id, mock_exam_id, exam, student_id, student_email, is_active)
-select 'B-1', '1', 'E-2', id, 'S-9', 'nine@example.com', 'Completed'
+  (hubspot_id, booking_id, mock_exam_id, exam, mock_type, exam_date, student_id, student_email,
+   is_active)
+select 'B-1', '1', 'E-2', id, mock_type, exam_date, 'S-9', 'nine@example.com', 'Completed'
   from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-2';
 select results_eq('select name from red', array['seats_counted'],
                   'a booking that was not counted is found');
@@ -77,7 +78,7 @@ rollback to sound;
 set local session_replication_role = replica;
 delete from hubspot_sync.credit_ledger where reason = 'opening';
 select results_eq('select name, violations from red',
-                  $$values ('ledger_equals_balances', 2::bigint)$$,
+                  $$values ('ledger_chain', 2::bigint), ('ledger_equals_balances', 2::bigint)$$,
                   'entries that are gone are found');
 rollback to sound;
 set local session_replication_role = replica;
@@ -143,7 +144,7 @@ select results_eq(
   'a booking HubSpot lacks that is not in the outbox is found');
 rollback to sound;
 set local session_replication_role = replica;
-update hubspot_sync.sync_queue set synced = true;
+update hubspot_sync.sync_queue set synced = true, synced_at = now();
 select is((select violations from red where name = 'queued_until_synced'), 2::bigint,
           'a sent change is no open one');
 update hubspot_sync.hubspot_bookings set hubspot_id = booking_id;

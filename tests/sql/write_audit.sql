@@ -70,7 +70,7 @@ update hubspot_sync.hubspot_bookings set hubspot_id = 'B-1', hubspot_last_sync_a
 select is_empty('table news', 'HubSpot''s id that is written back is not audited');
 update hubspot_sync.hubspot_bookings set attendance = 'yes' where booking_id = '1';
 select row_eq('select hubspot_id, event_type, changed_fields from news',
-              row('B-1'::text, 'modified'::text, array['attendance']),
+              row('B-1'::text, 'attended'::text, array['attendance']),
               'but named by every later row');
 
 -- Events -------------------------------------------------------------------------------------

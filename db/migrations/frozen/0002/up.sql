@@ -93,6 +93,14 @@ alter table hubspot_sync.hubspot_contact_credits
   alter column shared_mock_credits set not null;
 alter table hubspot_sync.hubspot_contact_credits drop constraint credits_not_null;
 
+insert into hubspot_sync.migration_findings (table_name, record, finding, old_value)
+select 'hubspot_contact_credits', c.id, 'student_id and email, case aside, of another contact',
+       c.email
+  from (select k.id, k.email,
+               count(*) over (partition by k.student_id, lower(k.email)) as alike
+          from hubspot_sync.hubspot_contact_credits k) c
+ where c.alike > 1;
+
 -- A contact is found by student id; unique_student_email begins with it.
 create index idx_contacts_no_hubspot_id
   on hubspot_sync.hubspot_contact_credits (created_at) where hubspot_id is null;
@@ -123,8 +131,16 @@ update hubspot_sync.hubspot_bookings
  where is_active not in ('Active', 'Cancelled', 'Completed')
    and lower(trim(is_active)) in
        ('active', 'true', 'cancelled', 'canceled', 'false', 'completed');
+insert into hubspot_sync.migration_findings (table_name, record, finding, old_value)
+select 'hubspot_bookings', b.id, 'exam_date is not its exam''s, set to that', b.exam_date::text
+  from hubspot_sync.hubspot_bookings b
+  join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = b.mock_exam_id
+ where b.exam_date::date <> e.exam_date;
 update hubspot_sync.hubspot_bookings b
-   set exam = e.id, mock_type = e.mock_type
+   set exam = e.id,
+       mock_type = e.mock_type,
+       exam_date = case when b.exam_date::date = e.exam_date
+         then b.exam_date else coalesce(e.exam_date, b.exam_date) end
   from hubspot_sync.hubspot_mock_exams e
  where e.hubspot_id = b.mock_exam_id;
 update hubspot_sync.hubspot_bookings b
@@ -172,7 +188,8 @@ update hubspot_sync.hubspot_bookings b
        student_email = coalesce(student_email, ''),
        mock_exam_id = coalesce(mock_exam_id, '')
  where exists (select from hubspot_sync.migration_findings f
-                where f.table_name = 'hubspot_bookings' and f.record = b.id);
+                where f.table_name = 'hubspot_bookings' and f.record = b.id
+                  and f.finding not like 'exam\_date is not%');
 
 alter table hubspot_sync.hubspot_bookings
   add constraint bookings_keys_present check (
@@ -207,7 +224,7 @@ create unique index bookings_one_active_per_day
   where is_active = 'Active' and not exempt;
 create index idx_bookings_student_id on hubspot_sync.hubspot_bookings (student_id);
 create index idx_bookings_student_email on hubspot_sync.hubspot_bookings (lower(student_email));
-create index idx_bookings_status on hubspot_sync.hubspot_bookings (is_active);
+create index idx_bookings_status on hubspot_sync.hubspot_bookings (is_active, exam_date);
 create index idx_bookings_created_at on hubspot_sync.hubspot_bookings (created_at);
 create index idx_bookings_no_hubspot_id
   on hubspot_sync.hubspot_bookings (created_at) where hubspot_id is null;

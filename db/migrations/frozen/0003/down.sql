@@ -1,11 +1,17 @@
 -- Removes the tables of the booking core, after its functions.
 drop schema api;
 drop table
-  hubspot_sync.exam_seats, hubspot_sync.credit_types, hubspot_sync.settings,
+  hubspot_sync.exam_seats, hubspot_sync.credit_types, hubspot_sync.admin_users,
+  hubspot_sync.settings,
   hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log,
   hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
   hubspot_sync.sync_status;
 drop sequence hubspot_sync.sync_epochs;
+drop index
+  hubspot_sync.idx_contacts_lower_email, hubspot_sync.idx_bookings_exempt_id,
+  hubspot_sync.idx_bookings_exempt_student;
+alter table hubspot_sync.hubspot_mock_exams drop column deleted_at;
+drop index hubspot_sync.idx_exams_scheduled;
 
 do $$
 declare

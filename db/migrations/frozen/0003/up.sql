@@ -35,6 +35,15 @@ insert into hubspot_sync.credit_types values
   ('Mini-mock', 'sjmini_credits', 'Mini-mock Token', false),
   ('Mock Discussion', 'mock_discussion_token', 'Mock Discussion Token', false);
 
+create table hubspot_sync.admin_users (
+  email text not null,
+  created_at timestamptz not null default now(),
+  constraint admin_users_pkey primary key (email),
+  constraint admin_users_email_lower check (email = lower(trim(email)) and email like '%_@_%')
+);
+comment on table hubspot_sync.admin_users is
+  'Administrators, by the lower-cased email of their login.';
+
 create table hubspot_sync.settings (
   key text not null,
   value text,
@@ -63,16 +72,26 @@ create table hubspot_sync.credit_ledger (
   booking uuid,
   reason text not null,
   actor text not null,
+  note text,
+  idempotency_key text,
+  idempotency_request jsonb,
+  idempotency_result jsonb,
   created_at timestamptz not null default now(),
   constraint credit_ledger_pkey primary key (id),
   constraint credit_ledger_contact_fkey foreign key (contact)
     references hubspot_sync.hubspot_contact_credits (id),
   constraint credit_ledger_delta_not_zero check (delta <> 0),
   constraint credit_ledger_adds_up check (balance_after = balance_before + delta),
-  constraint credit_ledger_not_negative check (balance_after >= 0)
+  constraint credit_ledger_not_negative check (balance_after >= 0),
+  constraint credit_ledger_reason_known check (
+    reason in ('opening', 'booking', 'refund', 'grant', 'adjustment')
+  )
 );
 comment on table hubspot_sync.credit_ledger is
-  'Every change of a balance, whoever made it; the sum of deltas is the balance.';
+  'Every change of a balance, whoever made it; the sum of deltas is the balance. note: the reason '
+  'in a person''s words; idempotency_…: the request of a grant or adjustment, to answer it again.';
+create unique index credit_ledger_idempotency_key
+  on hubspot_sync.credit_ledger (idempotency_key) where idempotency_key is not null;
 create index credit_ledger_contact on hubspot_sync.credit_ledger (contact, credit);
 create unique index credit_ledger_once_per_booking
   on hubspot_sync.credit_ledger (booking, reason) where booking is not null;
@@ -93,8 +112,8 @@ create table hubspot_sync.supabase_audit_log (
   hubspot_sent_at timestamptz,
   constraint supabase_audit_log_pkey primary key (id),
   constraint audit_event_type_known check (
-    event_type in ('created', 'cancelled', 'completed', 'modified', 'moved', 'no_show',
-                   'deleted')
+    event_type in ('created', 'cancelled', 'completed', 'modified', 'moved', 'attended',
+                   'no_show', 'deleted')
   )
 );
 comment on table hubspot_sync.supabase_audit_log is
@@ -184,9 +203,20 @@ create table hubspot_sync.sync_status (
 comment on table hubspot_sync.sync_status is
   'One row per task of the glue: when it ran last and what it must remember.';
 
+alter table hubspot_sync.hubspot_mock_exams add column deleted_at timestamptz;
+create index idx_exams_scheduled
+  on hubspot_sync.hubspot_mock_exams (scheduled_activation_at)
+  where scheduled_activation_at is not null;
+create index idx_contacts_lower_email on hubspot_sync.hubspot_contact_credits (lower(email));
+-- Old bookings that break a unique rule, which the rules' own partial indexes leave out.
+create index idx_bookings_exempt_id on hubspot_sync.hubspot_bookings (booking_id) where exempt;
+create index idx_bookings_exempt_student
+  on hubspot_sync.hubspot_bookings (student_id) where exempt and is_active = 'Active';
+
 comment on table hubspot_sync.hubspot_mock_exams is
   'Mock exams, born in HubSpot. is_active in any spelling of yes; starts_at follows from exam_date '
-  'and start_time; total_bookings is the figure for HubSpot, exam_seats has the exact one.';
+  'and start_time; total_bookings is the figure for HubSpot, exam_seats has the exact one; '
+  'deleted_at: gone for good, unless api.upsert_exam brings it back.';
 comment on table hubspot_sync.hubspot_contact_credits is
   'Students and their balances. A person is a student_id with an email.';
 comment on table hubspot_sync.hubspot_bookings is
@@ -219,12 +249,13 @@ alter default privileges in schema hubspot_sync
 alter default privileges in schema hubspot_sync
   revoke all on functions from anon, authenticated, service_role;
 revoke all on
-  hubspot_sync.exam_seats, hubspot_sync.credit_types, hubspot_sync.settings,
-  hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log, hubspot_sync.sync_queue,
-  hubspot_sync.sync_errors, hubspot_sync.sync_conflicts, hubspot_sync.sync_status
+  hubspot_sync.exam_seats, hubspot_sync.credit_types, hubspot_sync.admin_users,
+  hubspot_sync.settings, hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log,
+  hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
+  hubspot_sync.sync_status
   from service_role;
 
 create schema api;
 comment on schema api is 'What an app may call: functions and the types they answer with.';
-grant usage on schema api to anon, authenticated, service_role;
+grant usage on schema api to authenticated, service_role;
 grant usage on schema hubspot_sync to service_role;

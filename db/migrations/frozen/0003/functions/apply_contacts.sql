@@ -20,7 +20,10 @@ begin
   applied := 0;
   refused := 0;
   for v_record in
-    select c.value from jsonb_array_elements(p_contacts) c order by c.value ->> 'id'
+    select r.value
+      from jsonb_array_elements(p_contacts) r
+      left join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = r.value ->> 'id'
+     order by c.id, r.value ->> 'id'
   loop
     perform from hubspot_sync.hubspot_contact_credits c
       where c.hubspot_id = v_record ->> 'id' for no key update;
@@ -33,6 +36,8 @@ begin
     end;
     if v_reason is null then
       begin
+        perform hubspot_sync.claim_identity(
+          v_properties ->> 'student_id', v_properties ->> 'email');
         select coalesce(max(q.id), 0) into v_last from hubspot_sync.sync_queue q;
         -- A contact made here, whose id HubSpot has not answered yet, is the same person.
         update hubspot_sync.hubspot_contact_credits c

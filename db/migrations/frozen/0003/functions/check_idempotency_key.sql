@@ -9,6 +9,7 @@ as $$
 declare
   v_check api.idempotency_check;
 begin
+  perform hubspot_sync.require_administrator();
   select true, b.booking_id, b.id, b.hubspot_id, b.is_active, b.student_id, b.mock_exam_id,
          b.created_at
     into v_check.found, v_check.booking_id, v_check.id, v_check.hubspot_id, v_check.is_active,
@@ -23,6 +24,7 @@ end;
 $$;
 
 comment on function api.check_idempotency_key(text) is
-  'The booking made under a key; null when the key is null or unknown. Raises nothing.';
+  'The booking made under a key; null when the key is null or unknown. Raises 42501 (not '
+  'allowed).';
 revoke execute on function api.check_idempotency_key(text) from public, anon, authenticated;
-grant execute on function api.check_idempotency_key(text) to service_role;
+grant execute on function api.check_idempotency_key(text) to authenticated, service_role;

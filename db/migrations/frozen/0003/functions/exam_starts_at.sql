@@ -8,14 +8,8 @@ create or replace function hubspot_sync.exam_starts_at(p_exam_date date, p_start
   stable
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_time text := upper(substring(p_start_time from
-    '^\s*((?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*(?:[AaPp][Mm])?)\s*$'));
 begin
-  if v_time ~ '[AP]M$' and v_time !~ '^(0?[1-9]|1[0-2]):' then
-    v_time := null;  -- «14:00 PM» is no time
-  end if;
-  return (p_exam_date + coalesce(v_time, '00:00')::time)
+  return (p_exam_date + coalesce(hubspot_sync.readable_time(p_start_time), '00:00'))
          at time zone hubspot_sync.setting('time_zone');
 end;
 $$;

@@ -32,6 +32,8 @@ begin
           then lower(new.is_active)
         when 'mock_exam_id' = any (v_fields) then 'moved'
         when 'attendance' = any (v_fields)
+             and lower(new.attendance) in ('yes', 'attended') then 'attended'
+        when 'attendance' = any (v_fields)
              and lower(new.attendance) in ('no', 'no_show', 'no show') then 'no_show'
         when v_fields <@ '{contact_id,exam,contact,exempt}'::text[] then null
         else 'modified'

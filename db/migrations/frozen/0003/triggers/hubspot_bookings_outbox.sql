@@ -17,7 +17,8 @@ begin
   else
     perform hubspot_sync.enqueue_change(
       'hubspot_bookings', old.id, 'delete',
-      jsonb_build_object('hubspot_id', old.hubspot_id, 'booking_id', old.booking_id), null);
+      jsonb_build_object('hubspot_id', old.hubspot_id, 'booking_id', old.booking_id,
+                         '@exam', old.mock_exam_id), null);
   end if;
   return null;
 end;

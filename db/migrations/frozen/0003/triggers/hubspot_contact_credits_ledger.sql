@@ -16,6 +16,9 @@ declare
     when 'INSERT' then 'opening'
     else coalesce(nullif(current_setting('hubspot_sync.ledger_reason', true), ''), 'adjustment')
   end;
+  -- What hubspot_sync.post_credit adds: the reason in words, and the request to replay.
+  v_entry jsonb := case when v_reason in ('grant', 'adjustment')
+    then nullif(current_setting('hubspot_sync.ledger_entry', true), '')::jsonb end;
 begin
   foreach v_credit in array array[
     'sj_credits', 'cs_credits', 'sjmini_credits', 'mock_discussion_token', 'shared_mock_credits'
@@ -39,12 +42,16 @@ begin
     end case;
     continue when v_after = coalesce(v_before, 0);
     insert into hubspot_sync.credit_ledger
-      (contact, credit, delta, balance_before, balance_after, booking, reason, actor)
+      (contact, credit, delta, balance_before, balance_after, booking, reason, actor, note,
+       idempotency_key, idempotency_request, idempotency_result)
     values
       (new.id, v_credit, v_after - coalesce(v_before, 0), coalesce(v_before, 0), v_after,
-       case when v_reason not in ('opening', 'adjustment')
+       case when v_reason in ('booking', 'refund')
          then nullif(current_setting('hubspot_sync.ledger_booking', true), '')::uuid end,
-       v_reason, hubspot_sync.actor());
+       v_reason, hubspot_sync.actor(), v_entry ->> 'note', v_entry ->> 'key',
+       v_entry -> 'request',
+       case when v_entry ->> 'key' is not null
+         then to_jsonb(hubspot_sync.contact_answer(new, false)) end);
   end loop;
   return null;
 end;

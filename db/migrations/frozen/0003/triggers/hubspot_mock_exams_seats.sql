@@ -11,7 +11,8 @@ as $$
 begin
   if tg_op = 'INSERT' then
     insert into hubspot_sync.exam_seats (exam, capacity, is_open)
-    values (new.id, coalesce(new.capacity, 0), hubspot_sync.exam_is_active(new.is_active));
+    values (new.id, coalesce(new.capacity, 0),
+            new.deleted_at is null and hubspot_sync.exam_is_active(new.is_active));
     perform pg_advisory_xact_lock(hashtextextended('exam ' || new.hubspot_id, 0));
     -- Bookings that came before their exam belong to it from now on, also one that turns out to
     -- be a student's second of that type and day.
@@ -41,7 +42,7 @@ begin
   else
     update hubspot_sync.exam_seats s
        set capacity = coalesce(new.capacity, 0),
-           is_open = hubspot_sync.exam_is_active(new.is_active)
+           is_open = new.deleted_at is null and hubspot_sync.exam_is_active(new.is_active)
      where s.exam = new.id;
   end if;
   return null;
@@ -60,7 +61,7 @@ create or replace trigger hubspot_mock_exams_seats_insert
 create or replace trigger hubspot_mock_exams_seats_update
   after update on hubspot_sync.hubspot_mock_exams
   for each row
-  when ((old.capacity, old.is_active, old.mock_type, old.exam_date, old.starts_at)
+  when ((old.capacity, old.is_active, old.deleted_at, old.mock_type, old.exam_date, old.starts_at)
         is distinct from
-        (new.capacity, new.is_active, new.mock_type, new.exam_date, new.starts_at))
+        (new.capacity, new.is_active, new.deleted_at, new.mock_type, new.exam_date, new.starts_at))
   execute function hubspot_sync.hubspot_mock_exams_seats();

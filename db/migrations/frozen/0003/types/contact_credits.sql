@@ -10,6 +10,9 @@ create type api.contact_credits as (
   cs_credits integer,
   sjmini_credits integer,
   mock_discussion_token integer,
-  shared_mock_credits integer
+  shared_mock_credits integer,
+  replayed boolean
 );
-comment on type api.contact_credits is 'A contact and its balances, each in whole bookings.';
+comment on type api.contact_credits is
+  'A contact and its balances, each in whole bookings. replayed: this answer was given before, or '
+  'the contact was here already; nothing was added now. Null where nothing was asked for.';

@@ -19,6 +19,6 @@ as
    where a.event_type is not null;
 
 comment on view hubspot_sync.booking_events is
-  'Events of bookings: created, cancelled, completed, modified, moved, no_show, deleted; who '
-  '(admin_email), and metadata: the fields that changed and the reason given.';
+  'Events of bookings: created, cancelled, completed, modified, moved, attended, no_show, '
+  'deleted; who (admin_email), and metadata: the fields that changed and the reason given.';
 revoke all on hubspot_sync.booking_events from public, anon, authenticated;
