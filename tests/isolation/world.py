@@ -85,6 +85,15 @@ def change_exam(session: Session, assignment: str, exam: str = "E1") -> Step:
     )
 
 
+def change_contact(session: Session, student: str, assignment: str) -> Step:
+    """Begin a direct update of a contact, past the functions."""
+    return session.start(
+        f"update hubspot_sync.hubspot_contact_credits set {assignment}"
+        " where student_id = %(student)s",
+        student=student,
+    )
+
+
 def write_booking(session: Session, student: str, number: int, exam: str = "E1") -> Step:
     """Begin the insert of a booking as another application makes it, past the functions."""
     return session.start(
