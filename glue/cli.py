@@ -135,6 +135,25 @@ def import_command(as_json: bool) -> None:
         sys.exit(1)
 
 
+@main.command("advance")
+@json_option
+def advance_command(as_json: bool) -> None:
+    """Do what the time has come for: activate exams on schedule, complete past bookings.
+
+    \b
+    Example:
+      glue advance                 # cron: */5 * * * *
+    """
+    with connect(config.database_url()) as connection:
+        rpc = Rpc(connection)
+        activated = rpc.advance("api.activate_due_exams")
+        completed = rpc.advance("api.complete_past_bookings")
+    if as_json:
+        _print_json({"activated": activated, "completed": completed})
+    else:
+        click.echo(f"{activated} exams activated, {completed} bookings completed")
+
+
 @main.command("refresh")
 @click.option("--force", is_flag=True, help="Also when nothing has changed.")
 @json_option

@@ -266,14 +266,33 @@ class Drain:
                     self._types[BOOKINGS], to_type, [(written[c], target(c)) for c in batch]
                 )
 
-            try:
-                self._halved(send, linked, refused)
-            except Unauthorized:
-                raise
-            except HubSpotError as error:
-                for change in linked:
-                    if change in written:
-                        refused(change, error)
+            self._in_links(linked, written, send, refused)
+
+        def leave(batch: list[ClaimedChange]) -> None:
+            self._in_time(until)
+            ends = [(written[c], c.left_exam_hubspot_ids) for c in batch]
+            self._hubspot.dissociate(self._types[BOOKINGS], self._types[EXAMS], ends)
+
+        moved = [c for c in written if c.left_exam_hubspot_ids]
+        if moved:
+            self._in_links(moved, written, leave, refused)
+
+    def _in_links(
+        self,
+        changes: list[ClaimedChange],
+        written: dict[ClaimedChange, str],
+        send: Callable[[list[ClaimedChange]], None],
+        refused: Callable[[ClaimedChange, HubSpotError], None],
+    ) -> None:
+        """Sends a batch of links; what fails is taken out of `written`."""
+        try:
+            self._halved(send, changes, refused)
+        except Unauthorized:
+            raise
+        except HubSpotError as error:
+            for change in changes:
+                if change in written:
+                    refused(change, error)
 
     def _archive(
         self, table: str, changes: list[ClaimedChange], until: float, outcome: Outcome

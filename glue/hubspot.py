@@ -107,6 +107,20 @@ class HubSpot:
         if errors := _dicts(body.get("errors")):
             raise Rejected(f"association refused: {_reason(errors[0])}", status=207)
 
+    def dissociate(
+        self, from_type: str, to_type: str, ends: Sequence[tuple[str, Sequence[str]]]
+    ) -> None:
+        """Ends the links of HubSpot ids to others; one that is not there is no error."""
+        self._post(
+            f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/archive",
+            {
+                "inputs": [
+                    {"from": {"id": one}, "to": [{"id": other} for other in others]}
+                    for one, others in ends
+                ]
+            },
+        )
+
     def _batch(self, object_type: str, verb: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         body = self._post(
             f"/crm/objects/{API_VERSION}/{object_type}/batch/{verb}", {"inputs": list(inputs)}

@@ -29,6 +29,7 @@ class ClaimedChange:
     contact_hubspot_id: str | None
     exam_hubspot_id: str | None
     associate: bool
+    left_exam_hubspot_ids: list[str]
 
 
 class Rpc:
@@ -85,6 +86,15 @@ class Rpc:
     def refresh_analytics(self, force: bool = False) -> bool:
         """Refreshes the analytics; False when nothing had changed."""
         return self.value("hubspot_sync.refresh_analytics", p_force=force)
+
+    def advance(self, function: str) -> int:
+        """Runs a task of api that answers {changed, more} until no more is left; the total."""
+        total = 0
+        while True:
+            (result,) = self.call(function)
+            total += result["changed"]
+            if not result["more"]:
+                return total
 
     def get_analytics(self, weeks: int) -> list[dict[str, Any]]:
         """The analytics, a row a week and mock type."""

@@ -68,6 +68,8 @@ begin
       select l.record,
              min(l.lead) as lead,
              array_agg(distinct k.key) filter (where k.key is not null) as keys,
+             array_agg(distinct l.old_data ->> '@exam')
+               filter (where l.old_data ->> '@exam' <> '') as left_exams,
              bool_or(l.operation = 'insert') as is_new,
              max(l.old_data ->> 'hubspot_id') as deleted_hubspot_id,
              max(coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
@@ -93,7 +95,8 @@ begin
            nullif(s.state ->> '@contact', ''),
            nullif(s.state ->> '@exam', ''),
            p_table = 'hubspot_bookings' and s.state is not null
-             and (f.whole or m.keys && '{@contact,@exam}'::text[])
+             and (f.whole or m.keys && '{@contact,@exam}'::text[]),
+           coalesce(array_remove(m.left_exams, s.state ->> '@exam'), '{}')
       from merged m
       left join hubspot_sync.hubspot_bookings b
         on p_table = 'hubspot_bookings' and b.id = m.record

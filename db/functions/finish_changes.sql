@@ -58,13 +58,16 @@ begin
     from results r
     left join answered a on a.record = r.record;
 
+  -- Of a booking that was moved, the links to each exam it left must still be ended.
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, old_data, new_data, next_attempt_at, created_at)
-  select p_table, f.record, 'resend', f.deleted,
+  select p_table, f.record, 'resend', coalesce(f.deleted, jsonb_build_object('@exam', x.exam)),
          (select jsonb_object_agg(k.key, null) from jsonb_array_elements_text(f.keys) k (key)),
          case when f.closed then v_now + v_longest else v_now end, v_now
     from jsonb_to_recordset(v_finished)
-      as f (record uuid, keys jsonb, closed boolean, unanswered boolean, deleted jsonb)
+      as f (record uuid, keys jsonb, closed boolean, unanswered boolean, deleted jsonb,
+            exams text[])
+    left join lateral unnest(f.exams) x (exam) on true
    where f.unanswered or not f.closed;
 
   update hubspot_sync.sync_errors e
@@ -130,10 +133,8 @@ begin
                         from jsonb_to_recordset(v_finished) as f (record uuid)
                         join hubspot_sync.hubspot_bookings b on b.id = f.record)
           or l.hubspot_id in (select x.hubspot_id
-                                from jsonb_to_recordset(v_finished) as f (exams jsonb)
-                               cross join lateral jsonb_array_elements_text(
-                                 case when jsonb_typeof(f.exams) = 'array'
-                                   then f.exams else '[]' end) x (hubspot_id))
+                                from jsonb_to_recordset(v_finished) as f (exams text[])
+                               cross join lateral unnest(f.exams) x (hubspot_id))
        order by l.id
          for no key update);
     update hubspot_sync.hubspot_bookings b

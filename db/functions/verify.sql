@@ -182,7 +182,7 @@ begin
         ('guards_in_place', 'all triggers are enabled, all indexes and constraints valid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
-        ('queued_until_synced', 'a record HubSpot does not have is in the outbox, or in sync_errors')
+        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors')
       ) as r (name, meaning)
       left join counted c on c.name = r.name
      order by r.name;

@@ -32,6 +32,7 @@ VERBS: tuple[tuple[str, str, Verb], ...] = (
     ("PATCH", f"{_OBJECTS}/{{objectId}}", objects.patch),
     ("DELETE", f"{_OBJECTS}/{{objectId}}", objects.delete),
     ("POST", f"{_LINKS}/associate/default", links.associate_default),
+    ("POST", f"{_LINKS}/archive", links.archive),
     ("POST", f"{_LINKS}/read", links.read),
     ("GET", _PROPERTIES, objects.properties),
     ("GET", f"{_PROPERTIES}/{{propertyName}}", objects.one_property),

@@ -42,6 +42,12 @@ class Associations:
         self._links[origin.id, target.id].setdefault(a, {})[b] = None
         self._links[target.id, origin.id].setdefault(b, {})[a] = None
 
+    def unlink(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> None:
+        """End the link of two records; where there is none nothing changes."""
+        self.type_id(origin, target)
+        self._links[origin.id, target.id].get(a, {}).pop(b, None)
+        self._links[target.id, origin.id].get(b, {}).pop(a, None)
+
     def of(self, origin: ObjectType, record_id: str, target: ObjectType) -> list[str]:
         """The ids linked to a record, oldest link first; live or not."""
         self.type_id(origin, target)

@@ -1,4 +1,4 @@
-"""POST /crm/associations/2026-09/{from}/{to}/batch/…: default links, and reading them."""
+"""POST /crm/associations/2026-09/{from}/{to}/batch/…: default links, ending and reading them."""
 
 from sandbox.hubspot.call import Call, Reply, batch_reply, inputs_of
 from sandbox.hubspot.errors import HubSpotError, invalid
@@ -40,6 +40,19 @@ def associate_default(call: Call) -> Reply:
         results.append(_default(a, b, there))
         results.append(_default(b, a, back))
     return batch_reply(call, results, errors)
+
+
+def archive(call: Call) -> Reply:
+    """…/archive: ends the links of each pair, in both directions; having none is no error."""
+    origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
+    for item in inputs_of(call.body("inputs"), call.settings.association_inputs, "from", "to"):
+        try:
+            ends = [(item["from"]["id"], other["id"]) for other in item["to"]]
+        except (KeyError, TypeError):
+            raise invalid("Some required fields were not set: [from, to]") from None
+        for a, b in ends:
+            call.store.links.unlink(origin, a, target, b)
+    return batch_reply(call, [], [])
 
 
 def read(call: Call) -> Reply:

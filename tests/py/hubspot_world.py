@@ -218,6 +218,12 @@ class Database:
         """A cancellation."""
         self.rows("select api.cancel_booking(%(booking_id)s)", booking_id=booking_id)
 
+    def move(self, booking_id: str, exam: str) -> None:
+        """A move to another exam."""
+        self.rows(
+            "select api.move_booking(%(booking_id)s, %(exam)s)", booking_id=booking_id, exam=exam
+        )
+
     def let_time_pass(self) -> None:
         """Let every lease and every wait for a later attempt be over."""
         self.rows("update hubspot_sync.sync_queue set next_attempt_at = now() where not synced")

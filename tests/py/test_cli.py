@@ -28,11 +28,12 @@ GLUE = Path(__file__).resolve().parents[2] / "glue"
 COMMANDS = {
     "drain": ("drain", "--once"),
     "import": ("import",),
+    "advance": ("advance",),
     "refresh": ("refresh",),
     "verify": ("verify",),
     "doctor": ("doctor",),
 }
-NEEDS_DATABASE = ("drain", "import", "refresh", "verify")
+NEEDS_DATABASE = ("advance", "drain", "import", "refresh", "verify")
 NEEDS_HUBSPOT = ("drain", "import")
 
 # Where the two meet, the database is asked first or HubSpot is: either is a good answer.
@@ -311,6 +312,24 @@ def test_refused_records_are_noted_the_rest_is_taken_and_the_exit_code_is_1(worl
     before = tables(world.database)
     assert glue_here("import", "--json", env=world.environment()).returncode == 1
     assert tables(world.database) == before
+
+
+def test_advance_activates_what_is_due_and_completes_what_is_over(world):
+    env = world.environment()
+    assert json_object(glue_here("advance", "--json", env=env)) == {"activated": 0, "completed": 0}
+    world.bring_in()
+    db = world.database
+    exam = db.value("select hubspot_id from hubspot_sync.hubspot_mock_exams")
+    db.book("ann", exam)
+    db.rows(
+        "update hubspot_sync.hubspot_mock_exams set exam_date = current_date - 2;"
+        "insert into hubspot_sync.hubspot_mock_exams"
+        " (hubspot_id, mock_type, exam_date, start_time, is_active, scheduled_activation_at)"
+        " values ('E-late', 'Mini-mock', current_date + 9, '10:00', 'false', now() - interval '1 h')"
+    )
+    assert glue_here("advance", env=env).stdout == "1 exams activated, 1 bookings completed\n"
+    assert json_object(glue_here("advance", "--json", env=env)) == {"activated": 0, "completed": 0}
+    assert db.violations() == []
 
 
 def test_analytics_are_refreshed_only_when_something_has_changed(world):

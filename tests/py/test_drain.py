@@ -163,6 +163,41 @@ def test_a_cancellation_is_an_update_and_gives_the_credit_back_in_hubspot(world,
     assert there["properties"]["total_bookings"] == "0"
 
 
+def test_a_moved_booking_is_linked_to_its_new_exam_alone_and_both_are_counted(world, exam):
+    second, third = (world.exam(mock_exam_name=name) for name in ("Second", "Third"))
+    world.bring_in()
+    db, account = world.database, world.account
+    booking = db.book("ann", exam)
+    world.drain()
+    db.move(booking, second)
+    db.move(booking, third)
+    world.drain()
+    assert account.links(BOOKINGS, "booking_id")[booking]["mock_exams"] == [third]
+    assert account.properties(BOOKINGS, "booking_id")[booking]["mock_exam_id"] == third
+    counts = {row["id"]: row["properties"].get("total_bookings") for row in account.records(EXAMS)}
+    assert (counts[exam], counts[third]) == ("0", "1")
+    assert counts[second] in (None, "", "0")
+    assert db.open_changes() == []
+    assert db.violations() == []
+
+
+def test_a_moved_booking_whose_answer_was_lost_leaves_its_old_exam_all_the_same(world, exam):
+    second = world.exam(mock_exam_name="Second")
+    world.bring_in()
+    db, account = world.database, world.account
+    booking = db.book("ann", exam)
+    world.drain()
+    db.move(booking, second)
+    account.fault({"kind": "cut", "count": 1, "path": "/batch/archive"})
+    world.drain()
+    db.let_time_pass()
+    world.drain()
+    db.let_time_pass()
+    world.drain()
+    assert account.links(BOOKINGS, "booking_id")[booking]["mock_exams"] == [second]
+    assert db.open_changes() == []
+
+
 def test_booked_and_cancelled_before_any_run_arrives_as_cancelled(world, exam):
     booking_id = world.database.book("ann", exam)
     world.database.cancel(booking_id)
@@ -749,6 +784,8 @@ def test_following_survives_a_database_that_comes_and_goes(world, exam):
 @pytest.mark.skipif(not available(), reason=WHY_SKIPPED)
 def test_every_kind_of_exchange_fits_hubspots_documents(world, exam):
     db = world.database
+    other = world.exam(mock_exam_name="Second")
+    world.bring_in()
     keep, gone, never = (db.book(student, exam) for student in ("ann", "ben", "cat"))
     db.rows("select hubspot_sync.claim_changes('hubspot_bookings')")  # by a worker that died
     db.rows("delete from hubspot_sync.hubspot_bookings where booking_id = %(id)s", id=never)
@@ -761,6 +798,8 @@ def test_every_kind_of_exchange_fits_hubspots_documents(world, exam):
         db.let_time_pass()
         world.drain()
     db.rows("delete from hubspot_sync.hubspot_bookings where booking_id = %(id)s", id=gone)
+    db.move(keep, other)
+    world.drain()
     db.rows("update hubspot_sync.hubspot_bookings set attendance = 'Maybe'")
     world.drain()
     world.bring_in()
@@ -777,6 +816,7 @@ def test_every_kind_of_exchange_fits_hubspots_documents(world, exam):
         f"{BOOKING_TYPE}/batch/archive",
         f"{BOOKING_TYPE}/contacts/batch/associate/default",
         f"{BOOKING_TYPE}/{EXAM_TYPE}/batch/associate/default",
+        f"{BOOKING_TYPE}/{EXAM_TYPE}/batch/archive",
     }
     statuses = {answer.status_code for _, answer in world.recorder.exchanges if answer}
     assert statuses >= {200, 204, 207, 429}

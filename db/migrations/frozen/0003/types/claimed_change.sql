@@ -9,10 +9,12 @@ create type hubspot_sync.claimed_change as (
   properties jsonb,
   contact_hubspot_id text,
   exam_hubspot_id text,
-  associate boolean
+  associate boolean,
+  left_exam_hubspot_ids text[]
 );
 comment on type hubspot_sync.claimed_change is
   'operation: upsert, archive, or nothing (created and deleted before any send). '
   'unique_value: booking_id or student_id. properties: names and '
   'texts to send. contact_hubspot_id, exam_hubspot_id: what a booking is linked with, or null. '
-  'associate: the links are new or changed.';
+  'associate: the links are new or changed. left_exam_hubspot_ids: exams the booking was moved '
+  'from, to which its links end.';
