@@ -216,6 +216,18 @@ def test_an_exam_is_moved_while_a_students_email_changes(world, end):
     assert row["student_email"] == ("new@example.com" if end == "commit" else "ann@example.com")
 
 
+def test_a_cancellation_held_up_by_its_contact_holds_nobody_else_up(world):
+    first, second = ready(world)
+    booking_id = world.booked("ann")
+    (third,) = world.sessions("third")
+    first.run("select from hubspot_sync.hubspot_contact_credits for no key update")
+    step = cancel(second, booking_id)
+    step.waits_for(first)
+    third.run("select from hubspot_sync.hubspot_bookings for update nowait")
+    first.commit()
+    assert outcome(step) == "done"
+
+
 # Another writer changes the contact
 
 

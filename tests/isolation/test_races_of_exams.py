@@ -155,6 +155,16 @@ def test_a_booking_that_waited_for_its_exam_to_be_moved_is_told_to_look_again(wo
     assert str(book(second, "ann").row()["exam_date"]) == world.day(40)
 
 
+@pytest.mark.parametrize(("end", "expected"), [("commit", "MBBSY"), ("rollback", "done")])
+def test_a_booking_that_waited_for_another_start_time_is_told_to_look_again(world, end, expected):
+    first, second = ready(world)
+    call(first, "upsert_exam", mock_exam_id="E1", start_time="16:00").row()
+    step = book(second, "ann")
+    step.waits_for(first)
+    first.run(end)
+    assert outcome(step) == expected
+
+
 def test_a_booking_succeeds_when_the_move_of_its_exam_is_rolled_back(world):
     first, second = ready(world)
     postpone(first, world.day(40)).row()

@@ -59,6 +59,20 @@ def test_opposite_orders_held_at_either_student_never_wait_for_each_other(world,
     assert cancellations(world) == 2
 
 
+def test_many_cancellations_held_at_a_student_hold_no_booking(world):
+    ann, ben, first, second = ready(world)
+    first.run(
+        "select from hubspot_sync.hubspot_contact_credits where student_id = 'ann'"
+        " for no key update"
+    )
+    (third,) = world.sessions("third")
+    step = cancel_many(second, ben, ann)
+    step.waits_for(first)
+    third.run("select from hubspot_sync.hubspot_bookings for update nowait")
+    first.commit()
+    assert done(step) == [True, True]
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_bookings_of_two_exams_in_opposite_order_never_wait_for_each_other(world, swapped):
     """Different students, so that only the counters meet."""
