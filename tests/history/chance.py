@@ -29,6 +29,19 @@ class Scene:
     exams: list[str] = field(default_factory=lambda: [f"E{n}" for n in range(12)])
     bookings: deque[str] = field(default_factory=lambda: deque(maxlen=40))
     """The newest booking ids, from the answers."""
+    live: dict[str, None] = field(default_factory=dict)
+    """The booking ids of which nobody has heard that they are cancelled."""
+
+    def hear(self, function: str, answers: list[dict[str, Any]]) -> None:
+        """Learn from an answer which bookings there are."""
+        if function == "create_booking":
+            for answer in answers:
+                if not answer["replayed"]:
+                    self.bookings.append(answer["booking_id"])
+                    self.live[answer["booking_id"]] = None
+        elif function.startswith("cancel") or function == "delete_exam":
+            for answer in answers:
+                self.live.pop(answer["booking_id"], None)
 
     def type_of(self, exam: str) -> str:
         return SJ if int(exam[1:]) % 2 else CS
@@ -94,6 +107,9 @@ class Chance:
     def _booking(self) -> str:
         if not self._scene.bookings or self._random.random() < 0.02:
             return "BK-20300101-NOBODY"
+        live = list(self._scene.live)
+        if live and self._random.random() < 0.6:
+            return self._random.choice(live)
         return self._random.choice(list(self._scene.bookings))
 
     def _of_student(self, student: str) -> dict[str, Any]:
@@ -185,19 +201,19 @@ class Chance:
 
 OPERATIONS: list[tuple[str, float, Callable[[Chance], dict[str, Any]]]] = [
     ("create_booking", 40, Chance.book),
-    ("cancel_booking", 18, Chance.cancel),
-    ("cancel_bookings", 4, Chance.cancel_many),
+    ("cancel_booking", 12, Chance.cancel),
+    ("cancel_bookings", 2, Chance.cancel_many),
     ("move_booking", 14, Chance.move),
-    ("mark_attendance", 2, Chance.attend),
+    ("mark_attendance", 5, Chance.attend),
     ("set_exam_capacity", 4, Chance.capacity),
     ("deactivate_exam", 1, Chance.exam),
-    ("activate_exam", 3, Chance.exam),
+    ("activate_exam", 5, Chance.exam),
     ("upsert_exam", 3, Chance.change_exam),
-    ("delete_exam", 0.3, Chance.exam),
+    ("delete_exam", 0.5, Chance.exam),
     ("grant_credits", 4, Chance.grant),
     ("adjust_credits", 4, Chance.adjust),
     ("upsert_contact", 3, Chance.contact),
     ("get_contact_credits", 3, Chance.of_student),
-    ("complete_past_bookings", 0.3, Chance.nothing),
+    ("complete_past_bookings", 0.5, Chance.nothing),
 ]
 """Function, weight, and who draws its arguments."""

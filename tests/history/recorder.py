@@ -139,11 +139,7 @@ class Recorder:
             code, message = error.sqlstate or "none", str(error)
         end = time.monotonic()
         if code is None:
-            scene.bookings.extend(
-                answer["booking_id"]
-                for answer in answers
-                if function == "create_booking" and answer["is_active"] == "Active"
-            )
+            scene.hear(function, answers)
         return Call(actor, function, arguments, begin, end, tuple(answers), code, xact, message)
 
     def _versions(self, last: int) -> list[Version]:
