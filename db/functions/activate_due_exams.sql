@@ -9,6 +9,8 @@ create or replace function api.activate_due_exams(p_limit integer default 100)
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
+  v_due uuid[];
+  v_exam uuid;
   v_result api.task_result;
 begin
   perform hubspot_sync.require_administrator();
@@ -17,22 +19,23 @@ begin
     raise exception 'limit % is not between 1 and 10000', coalesce(p_limit::text, 'null')
       using errcode = '22023', hint = 'Leave it out for 100.';
   end if;
-  with due as (
+  v_due := array(
     select e.id
       from hubspot_sync.hubspot_mock_exams e
      where e.scheduled_activation_at <= v_now
      order by e.id
      limit p_limit
-       for no key update skip locked
-  )
-  update hubspot_sync.hubspot_mock_exams e
-     set is_active = case when e.starts_at > v_now and e.deleted_at is null
-           then 'true' else e.is_active end,
-         scheduled_activation_at = null,
-         updated_at = v_now
-    from due d
-   where e.id = d.id;
-  get diagnostics v_result.changed = row_count;
+       for no key update skip locked);
+  -- One by one, so that the counters are taken in their order.
+  foreach v_exam in array v_due loop
+    update hubspot_sync.hubspot_mock_exams e
+       set is_active = case when e.starts_at > v_now and e.deleted_at is null
+             then 'true' else e.is_active end,
+           scheduled_activation_at = null,
+           updated_at = v_now
+     where e.id = v_exam;
+  end loop;
+  v_result.changed := cardinality(v_due);
   v_result.more := v_result.changed = p_limit;
   return v_result;
 end;

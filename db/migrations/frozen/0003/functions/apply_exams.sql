@@ -15,6 +15,7 @@ declare
   c_theirs constant text[] := array[
     'mock_exam_name', 'mock_type', 'mock_set', 'exam_date', 'start_time', 'end_time', 'location',
     'capacity', 'is_active', 'scheduled_activation_at'];
+  v_moving text[];
   v_last bigint;
   v_now timestamptz := hubspot_sync.clock();
   v_record jsonb;
@@ -28,19 +29,24 @@ begin
   applied := 0;
   refused := 0;
   -- In the order of locks of everybody else: all exams, then the gates of those that will be
-  -- moved, then what the loop touches.
+  -- moved, then their bookings, then what the loop touches.
   perform from hubspot_sync.hubspot_mock_exams e
     where e.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_exams) r)
     order by e.id
       for no key update;
-  perform hubspot_sync.close_gate(m.hubspot_id)
-     from (select e.hubspot_id
-             from jsonb_array_elements(p_exams) r
-             join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = r.value ->> 'id'
-            where (coalesce(e.mock_type, ''), coalesce(e.exam_date::text, ''))
-                  is distinct from (coalesce(r.value #>> '{properties,mock_type}', ''),
-                                    coalesce(r.value #>> '{properties,exam_date}', ''))
-            order by e.id) m;
+  v_moving := array(
+    select e.hubspot_id
+      from jsonb_array_elements(p_exams) r
+      join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = r.value ->> 'id'
+     where (coalesce(e.mock_type, ''), coalesce(e.exam_date::text, ''))
+           is distinct from (coalesce(r.value #>> '{properties,mock_type}', ''),
+                             coalesce(r.value #>> '{properties,exam_date}', ''))
+     order by e.id);
+  perform hubspot_sync.close_gate(m.hubspot_id) from unnest(v_moving) m (hubspot_id);
+  perform from hubspot_sync.hubspot_bookings b
+    where b.mock_exam_id = any (v_moving) and b.is_active in ('Active', 'Completed')
+    order by b.id
+      for no key update;
   -- New exams first, which take bookings that came early; then the others in the order in which
   -- every writer of many bookings takes their counters.
   for v_record in

@@ -14,14 +14,7 @@ begin
     into v_exam
     from hubspot_sync.hubspot_mock_exams e
    where e.hubspot_id = new.mock_exam_id;
-  if v_exam.id is not null and tg_op = 'INSERT' then
-    -- Whoever moves the exam must find this booking done, or not begun: then look again.
-    perform hubspot_sync.pass_gate(new.mock_exam_id);
-    select e.id, e.mock_type, e.exam_date
-      into v_exam
-      from hubspot_sync.hubspot_mock_exams e
-     where e.hubspot_id = new.mock_exam_id;
-  elsif v_exam.id is null then
+  if v_exam.id is null then
     -- It may be arriving this moment: wait for whoever brings it, then look again.
     perform pg_advisory_xact_lock(hashtextextended('exam ' || new.mock_exam_id, 0));
     select e.id, e.mock_type, e.exam_date

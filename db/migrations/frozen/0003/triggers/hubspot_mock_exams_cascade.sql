@@ -16,6 +16,8 @@ begin
     where b.mock_exam_id = new.hubspot_id and b.is_active in ('Active', 'Completed')
     order by b.id
       for no key update;
+  -- Other applications pass no gate. They wait for the counter, and look at the exam again then.
+  perform from hubspot_sync.exam_seats s where s.exam = new.id for no key update;
   loop
     v_clashing := array(
       select b.id
