@@ -377,10 +377,46 @@ MUTANTS = [
         (f"{EXAMS} takes_it_along",),
     ),
     Mutant(
+        "an exam that is moved takes no counter before its bookings",
+        CASCADE,
+        "perform from hubspot_sync.exam_seats s where s.exam = new.id for no key update;",
+        "",
+        (f"{WRITERS} exam_is_moved or has_the_date",),
+    ),
+    Mutant(
+        "an exam that is moved meets its students in no order",
+        CASCADE,
+        "order by b.student_id, b.id",
+        "order by b.student_id = 'ben' or new.hubspot_id = 'E2', b.student_id <> 'ben'",
+        (f"{EXAMS} without_a_deadlock",),
+    ),
+    Mutant(
+        "another application's booking keeps the date its exam had",
+        COUNT,
+        "if v_foreign then",
+        "if false then",
+        (f"{WRITERS} exam_is_moved or has_the_date",),
+    ),
+    Mutant(
+        "another application's move keeps the date its exam had",
+        COUNT,
+        "if v_delta > 0 then",
+        "if false then",
+        (f"{WRITERS} exam_is_moved or has_the_date",),
+    ),
+    Mutant(
+        "contacts given crosswise are locked as they are found",
+        "api.upsert_contact",
+        "where c.hubspot_id = v_hubspot_id;",
+        "where c.hubspot_id = v_hubspot_id for no key update;",
+        (f"{CONTACTS} crosswise",),
+    ),
+    Mutant(
         "a clash made by moving an exam is not noted",
         CASCADE,
-        "where b.id = any (v_clashing);",
-        "where false;",
+        "insert into hubspot_sync.sync_conflicts (entity, record, field, postgres_value, decision)"
+        "\n        values (",
+        "perform (",
         (f"{EXAMS} says_so",),
     ),
     Mutant(

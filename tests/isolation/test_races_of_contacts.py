@@ -72,7 +72,6 @@ def test_different_new_students_do_not_wait_for_each_other(world):
     first.commit()
 
 
-@pytest.mark.xfail(reason="upsert_contact locks by HubSpot id, then by student, not in order of id")
 def test_ids_of_two_contacts_given_crosswise_are_refused_without_a_deadlock(world):
     world.students("ann", "ben")
     holder, first, second = world.sessions("holder", "first", "second")

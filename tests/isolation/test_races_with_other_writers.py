@@ -14,13 +14,6 @@ from world import (
     write_cancellation,
 )
 
-UNGATED = pytest.mark.xfail(
-    reason="hubspot_bookings_defaults passes the gate on insert, not when mock_exam_id changes"
-)
-STALE = pytest.mark.xfail(
-    reason="an exam's new date is not carried to cancelled bookings, nor read when one is revived"
-)
-
 
 def write_move(session, booking_id, exam):
     return session.start(
@@ -237,7 +230,7 @@ def test_a_deletion_spares_what_another_application_is_moving_away(world, end):
     assert len(step.rows()) == (0 if end == "commit" else 1)
 
 
-@pytest.mark.parametrize("end", [pytest.param("commit", marks=UNGATED), "rollback"])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_an_exam_that_is_moved_takes_along_what_another_application_moves_to_it(world, end):
     booking_id, first, second = ready(world)
     write_move(first, booking_id, "E2").rows()
@@ -248,7 +241,7 @@ def test_an_exam_that_is_moved_takes_along_what_another_application_moves_to_it(
     assert day_of(world, booking_id) == world.day(40 if end == "commit" else 30)
 
 
-@pytest.mark.parametrize("end", [pytest.param("commit", marks=UNGATED), "rollback"])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_a_booking_another_application_moves_has_the_date_its_exam_is_moved_to(world, end):
     booking_id, first, second = ready(world)
     postpone(world, first, "E2").row()
@@ -259,7 +252,7 @@ def test_a_booking_another_application_moves_has_the_date_its_exam_is_moved_to(w
     assert day_of(world, booking_id) == world.day(40 if end == "commit" else 31)
 
 
-@pytest.mark.parametrize("end", [pytest.param("commit", marks=STALE), "rollback"])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_a_booking_another_application_revives_has_the_date_its_exam_is_moved_to(world, end):
     booking_id, first, second = ready(world)
     cancel(second, booking_id).row()
