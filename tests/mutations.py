@@ -407,8 +407,8 @@ MUTANTS = [
     Mutant(
         "contacts given crosswise are locked as they are found",
         "api.upsert_contact",
-        "where c.hubspot_id = v_hubspot_id;",
-        "where c.hubspot_id = v_hubspot_id for no key update;",
+        "order by c.id\n      for no key update;",
+        "order by coalesce(c.hubspot_id = v_hubspot_id, false) desc\n      for no key update;",
         (f"{CONTACTS} crosswise",),
     ),
     Mutant(

@@ -215,6 +215,32 @@ def test_an_exam_is_moved_while_a_students_email_changes(world, end):
     assert row["student_email"] == ("new@example.com" if end == "commit" else "ann@example.com")
 
 
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_student_told_again_does_not_undo_a_changed_email(world, end):
+    first, second = ready(world)
+    rename(first).row()
+    step = tell(second, "ann", firstname="Ann")
+    step.settle(first)
+    first.run(end)
+    step.row()
+    email = world.value(
+        "select email from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-ann'"
+    )
+    assert email == ("new@example.com" if end == "commit" else "ann@example.com")
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_student_told_again_while_the_contact_is_deleted_is_there_afterwards(world, end):
+    world.students("cat", credits=0)  # without a ledger, so that it can be deleted
+    first, second = ready(world)
+    first.run("delete from hubspot_sync.hubspot_contact_credits where student_id = 'cat'")
+    step = tell(second, "cat", firstname="Cat")
+    step.waits_for(first)
+    first.run(end)
+    assert step.row()["student_id"] == "cat"
+    assert count(world, "cat") == 1
+
+
 def test_a_cancellation_held_up_by_its_contact_holds_nobody_else_up(world):
     first, second = ready(world)
     booking_id = world.booked("ann")

@@ -21,7 +21,7 @@ _WRITE_AS_ANOTHER_APPLICATION = """
   insert into hubspot_sync.hubspot_bookings
     (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active)
   values
-    (%(number)s, 'OLD-' || %(number)s, %(exam)s, 'C-' || %(student)s, %(student)s,
+    (%(hubspot_id)s, 'OLD-' || %(number)s, %(exam)s, 'C-' || %(student)s, %(student)s,
      %(student)s || '@example.com', 'Active')
   returning booking_id
 """
@@ -94,10 +94,19 @@ def change_contact(session: Session, student: str, assignment: str) -> Step:
     )
 
 
-def write_booking(session: Session, student: str, number: int, exam: str = "E1") -> Step:
-    """Begin the insert of a booking as another application makes it, past the functions."""
+def write_booking(
+    session: Session, student: str, number: int, exam: str = "E1", *, synced: bool = True
+) -> Step:
+    """Begin the insert of a booking as another application makes it, past the functions.
+
+    A booking that is not synced has no HubSpot id yet.
+    """
     return session.start(
-        _WRITE_AS_ANOTHER_APPLICATION, number=str(number), exam=exam, student=student
+        _WRITE_AS_ANOTHER_APPLICATION,
+        number=str(number),
+        hubspot_id=str(number) if synced else None,
+        exam=exam,
+        student=student,
     )
 
 
