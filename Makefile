@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants bench lint check freeze sandbox sandbox-stop clean
+.PHONY: help demo test mutants bench lint check freeze types sandbox sandbox-stop clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ check: lint test ## Everything that must hold before a change is merged
 
 freeze: .venv/.dev ## Copy changed SQL into the newest migration
 	@$(BIN)/python db/migrations/freeze.py
+
+types: .venv/.dev ## Write the TypeScript types of the RPCs
+	@$(BIN)/python db/typescript.py
 
 sandbox: .venv/.demo ## Start servers in the background: eval "$(make sandbox)"
 	@$(BIN)/python -m sandbox up

@@ -88,6 +88,11 @@ class Child:
         """Whether the process runs."""
         return self.process.poll() is None
 
+    def first_line(self) -> str | None:
+        """The first line of its standard output, once it is whole."""
+        line, newline, _ = self.out.read_text().partition("\n")
+        return line if newline else None
+
     def failure(self, what: str) -> ChildError:
         """An exception that says `what` happened to this process and ends with its log."""
         said = self.out.read_text(errors="replace") + self.log.read_text(errors="replace")

@@ -91,18 +91,12 @@ def start_hubspot(
         "hubspot", [sys.executable, "-m", "sandbox.hubspot", "--port", "0", *options], folder
     )
     try:
-        ready = child.wait_until(lambda: _first_line(child.out))
+        ready = child.wait_until(child.first_line)
     except BaseException:
         child.stop()
         raise
     answer = json.loads(ready)
     return Simulator(child, answer["url"], answer["token"])
-
-
-def _first_line(path: Path) -> str | None:
-    """The first line of a file that is being written, once it is whole."""
-    line, newline, _ = path.read_text().partition("\n")
-    return line if newline else None
 
 
 def migrate(database_url: str, revision: str = "head") -> None:

@@ -98,15 +98,29 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-_no_pgtap = pytest.StashKey[str]()
+_cannot_run = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture(scope="session")
+def cannot_run(pytestconfig: pytest.Config) -> Callable[[str, str], Exception]:
+    """What to raise where tests cannot run: `raise cannot_run("THE SQL TESTS", reason)`.
+
+    They are skipped, loudly; in CI they fail.
+    """
+
+    def outcome(tests: str, reason: str) -> Exception:
+        pytestconfig.stash.setdefault(_cannot_run, {})[tests] = reason
+        return (pytest.fail if IN_CI else pytest.skip).Exception(reason)
+
+    return outcome
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say loudly that the SQL tests did not run."""
-    if reason := config.stash.get(_no_pgtap, None):
-        terminalreporter.section("THE SQL TESTS DID NOT RUN", sep="!", red=True, bold=True)
+    """Say loudly which tests did not run."""
+    for tests, reason in config.stash.get(_cannot_run, {}).items():
+        terminalreporter.section(f"{tests} DID NOT RUN", sep="!", red=True, bold=True)
         terminalreporter.line(reason)
 
 
@@ -226,7 +240,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., psycopg.Co
 
 @pytest.fixture(scope="session")
 def pgtap_connection(
-    request: pytest.FixtureRequest, databases: Databases, migrated: Any
+    databases: Databases, migrated: Any, cannot_run: Callable[[str, str], Exception]
 ) -> Iterator[psycopg.Connection]:
     """The connection of `tests/sql/*.sql`: all migrations, and pgTAP in the schema `tap`.
 
@@ -241,9 +255,7 @@ def pgtap_connection(
             try:
                 pgtap.install(connection)
             except pgtap.PgtapUnavailable as error:
-                request.config.stash[_no_pgtap] = str(error)
-                outcome = pytest.fail if IN_CI else pytest.skip
-                raise outcome.Exception(str(error)) from None
+                raise cannot_run("THE SQL TESTS", str(error)) from None
             for kind in types:
                 connection.adapters.register_loader(kind.oid, TextLoader)
                 connection.adapters.register_loader(kind.array_oid, TextLoader)

@@ -3,7 +3,8 @@
 -- A table is unprotected when its row level security is off (the switch, not the policies), a
 -- view when it runs with its owner's rights or cannot have row level security and a client may
 -- read it, a function when everybody may run it or when it runs with its owner's rights and
--- whoever calls it chooses what its names mean. What extensions bring is their business.
+-- whoever calls it chooses what its names mean. What extensions bring, and the schemas of the
+-- platform (a setting), are their business.
 create or replace function hubspot_sync.unprotected()
   returns setof api.unprotected_object
   language plpgsql
@@ -22,6 +23,8 @@ begin
         from pg_namespace n
        where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
          and n.nspname !~ '^pg_(toast_)?temp_'
+         and n.nspname <> all (regexp_split_to_array(
+               coalesce(hubspot_sync.setting('platform_schemas'), ''), '\s*,\s*'))
     ), relations as (
       select s.nspname::text as schema_name, c.relname::text as object_name, c.relkind,
              c.relrowsecurity, c.reloptions,
@@ -92,6 +95,6 @@ $$;
 
 comment on function hubspot_sync.unprotected() is
   'Every table, view, materialized view, foreign table and function outside the system''s own '
-  'schemas that anon, authenticated or everybody (PUBLIC) could use past row level security or '
-  'with another''s rights, and why.';
+  'schemas and those of the setting platform_schemas that anon, authenticated or everybody '
+  '(PUBLIC) could use past row level security or with another''s rights, and why.';
 revoke execute on function hubspot_sync.unprotected() from public, anon, authenticated;

@@ -325,7 +325,7 @@ def test_advance_activates_what_is_due_and_completes_what_is_over(world):
         "update hubspot_sync.hubspot_mock_exams set exam_date = current_date - 2;"
         "insert into hubspot_sync.hubspot_mock_exams"
         " (hubspot_id, mock_type, exam_date, start_time, is_active, scheduled_activation_at)"
-        " values ('E-late', 'Mini-mock', current_date + 9, '10:00', 'false', now() - interval '1 h')"
+        " values ('E-late', 'Mini-mock', current_date + 9, '10:00', 'false', now())"
     )
     assert glue_here("advance", env=env).stdout == "1 exams activated, 1 bookings completed\n"
     assert json_object(glue_here("advance", "--json", env=env)) == {"activated": 0, "completed": 0}

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from sandbox import children, pgtap, postgres
 from sandbox.__main__ import main
+from sandbox.fetch import FetchFailed
 from sandbox.stack import Stack, running
 
 PATIENCE = 120.0  # seconds; only a failing test waits so long
@@ -390,13 +391,13 @@ def test_pgtap_is_kept_after_a_download(monkeypatch, tmp_path):
 
 
 def test_a_tarball_with_another_checksum_is_refused():
-    with pytest.raises(pgtap._Failed, match="checksum"):
+    with pytest.raises(FetchFailed, match="checksum"):
         pgtap.extract(b"something else")
 
 
 def test_without_any_source_of_pgtap_the_error_names_each_reason(monkeypatch, tmp_path):
     def fail(folder: Path) -> str:
-        raise pgtap._Failed("out of reach")
+        raise FetchFailed("out of reach")
 
     monkeypatch.setattr(pgtap, "cache", lambda: tmp_path / "pgtap.sql")
     monkeypatch.setattr(pgtap, "_SOURCES", {"npm": fail, "Debian": fail})

@@ -59,7 +59,11 @@ insert into hubspot_sync.settings values
   ('backoff_base', '10 seconds', 'Wait after the first failed send; doubled each time.'),
   ('backoff_max', '1 hour', 'Longest wait between two sends of a change.'),
   ('longest_request', '60 seconds',
-   'How long HubSpot may still apply a request whose answer never came.');
+   'How long HubSpot may still apply a request whose answer never came.'),
+  ('platform_schemas',
+   'auth, cron, extensions, graphql, graphql_public, net, pgbouncer, pgsodium, pgsodium_masks,'
+   ' realtime, storage, supabase_functions, supabase_migrations, vault',
+   'Schemas the platform keeps safe itself: api.find_unprotected leaves them out.');
 
 -- Append-only: no one is granted update or delete, and a trigger refuses both.
 create table hubspot_sync.credit_ledger (

@@ -12,7 +12,7 @@ declare
     when new.key = 'max_sync_attempts' then 'integer'
   end;
 begin
-  if new.value is null and new.key <> 'cancellation_cutoff' then
+  if new.value is null and new.key not in ('cancellation_cutoff', 'platform_schemas') then
     raise exception 'setting % needs a value', new.key
       using errcode = '22023', hint = new.description;
   end if;
