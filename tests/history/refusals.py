@@ -51,8 +51,7 @@ def _was_granted(story: Story, call: Call) -> bool:
     """Whether the same request with the same key had its answer before this call began."""
     return call.key is not None and any(
         first.end < call.begin and first.request == call.request
-        for first in story.calls
-        if first.key == call.key and first.code is None
+        for first in story.granted.get(call.key, [])
     )
 
 
@@ -188,8 +187,7 @@ def _too_early(story: Story, call: Call) -> bool:
 def _other_request(story: Story, call: Call) -> bool:
     return any(
         first.begin <= call.end and first.request != call.request
-        for first in story.calls
-        if first.key == call.key and first.code is None and first is not call
+        for first in story.granted.get(call.key or "", [])
     )
 
 

@@ -126,6 +126,15 @@ class Story:
         """The successful call behind a transaction."""
         return {call.xact: call for call in self.calls if call.code is None and call.xact}
 
+    @cached_property
+    def granted(self) -> dict[str, list[Call]]:
+        """Successful calls, by their idempotency key."""
+        granted: dict[str, list[Call]] = defaultdict(list)
+        for call in self.calls:
+            if call.key is not None and call.code is None:
+                granted[call.key].append(call)
+        return granted
+
     def of(self, table: str) -> Iterator[Version]:
         """The versions of a table's rows, in order."""
         return (version for version in self._ordered if version.table == table)
