@@ -128,7 +128,7 @@ def killer(mutant: Mutant) -> str | None:
         path, _, expression = tests.partition(" ")
         done = run([path, "-k", expression] if expression else [path], mutant)
         if done.returncode == pytest.ExitCode.TESTS_FAILED:
-            failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+            failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", done.stdout, re.MULTILINE)
             return failed[1] if failed else tests
         if done.returncode != pytest.ExitCode.OK:
             raise MutationError(f"{mutant.name}: {tests}: {done.stdout[-2000:]}{done.stderr}")

@@ -253,6 +253,35 @@ def test_a_cancellation_held_up_by_its_contact_holds_nobody_else_up(world):
     assert outcome(step) == "done"
 
 
+@pytest.mark.xfail(
+    reason="hubspot_contact_credits_cascade locks ten bookings, changes them, then locks the rest"
+)
+def test_a_new_name_and_a_moved_exam_do_not_wait_for_each_other_for_ever(world):
+    """More bookings than PL/pgSQL fetches at a time lie between the two that matter."""
+    world.exam("E1", capacity=5, days=30)
+    world.exam("E2", capacity=5, days=40)
+    world.students("ann")
+    for number in range(21):
+        world.execute(
+            "insert into hubspot_sync.hubspot_bookings"
+            " (id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active)"
+            " values (%(id)s, %(name)s, %(exam)s, 'C-ann', 'ann', 'ann@example.com', %(state)s)",
+            id=f"{number:08}-0000-4000-8000-000000000000",
+            name=f"B-{number}",
+            exam="E1" if number == 20 else "E2",
+            state="Active" if number in (0, 20) else "Cancelled",
+        )
+    holder, first, second = world.sessions("holder", "first", "second")
+    holder.begin()
+    holder.run("select from hubspot_sync.exam_seats for update")
+    moving = call(first, "upsert_exam", mock_exam_id="E1", exam_date=world.day(40))
+    moving.waits_for(holder)
+    naming = tell(second, "ann", firstname="Ann")
+    naming.waits_for(first)
+    holder.rollback()
+    assert [outcome(moving), outcome(naming)] == ["done", "replayed"]
+
+
 # Another writer changes the contact
 
 

@@ -1,7 +1,7 @@
 """An exam is closed, opened, moved or deleted while others book and cancel."""
 
 import pytest
-from world import book, call, cancel, outcome, set_capacity
+from world import book, call, cancel, move, outcome, set_capacity
 
 
 def deactivate(session, exam="E1"):
@@ -61,6 +61,36 @@ def test_a_deactivation_waits_for_a_booking_and_closes_after_it(world, end):
     assert step.row()["is_active"] is False
     assert world.seated() == (["ann"] if end == "commit" else [])
     assert book(first, "ben").refused() == "MBINA"
+
+
+# The gate
+
+
+def slots(world, session):
+    """How many slots of a gate the session holds."""
+    return world.value(
+        "select count(*) from pg_catalog.pg_locks"
+        " where locktype = 'advisory' and granted and objsubid = 2 and pid = %(pid)s",
+        pid=session.pid,
+    )
+
+
+@pytest.mark.parametrize(
+    ("use", "held"),
+    [
+        (lambda world, session: book(session, "ann"), 1),
+        (lambda world, session: move(session, world.booked("ann", "E2"), "E1"), 1),
+        (lambda world, session: delete(session), 4),
+        (lambda world, session: postpone(session, world.day(40)), 4),
+        (lambda world, session: set_capacity(session, 9), 0),
+    ],
+    ids=["book", "move", "delete", "postpone", "capacity"],
+)
+def test_a_booking_holds_one_slot_of_the_gate_and_a_change_of_the_exam_all(world, use, held):
+    world.exam("E2", capacity=5, days=31)
+    first, _ = ready(world)
+    use(world, first).rows()
+    assert slots(world, first) == held
 
 
 # Book and activate

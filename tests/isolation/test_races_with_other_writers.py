@@ -141,6 +141,19 @@ def test_a_booking_written_while_its_exam_is_moved_has_the_date_the_exam_has(wor
     assert day_of(world, written["booking_id"]) == day
 
 
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_two_bookings_written_for_an_exam_nobody_knows_yet_are_a_double(world, end):
+    _, first, second = ready(world)
+    write_booking(first, "ben", 2, "E9").rows()
+    step = write_booking(second, "ben", 3, "E9")
+    step.waits_for(first)
+    first.run(end)
+    if end == "commit":
+        assert step.refused() == "23505"
+    else:
+        step.rows()
+
+
 # Its updates
 
 
