@@ -374,7 +374,7 @@ MUTANTS = [
         CASCADE,
         "perform from hubspot_sync.exam_seats s where s.exam = new.id for no key update;",
         "",
-        (f"{WRITERS} exam_is_moved or has_the_date",),
+        (f"{WRITERS} is_moved",),
     ),
     Mutant(
         "an exam that is moved meets its students in no order",
@@ -388,14 +388,14 @@ MUTANTS = [
         COUNT,
         "if v_foreign then",
         "if false then",
-        (f"{WRITERS} exam_is_moved or has_the_date",),
+        (f"{WRITERS} is_moved",),
     ),
     Mutant(
         "another application's move keeps the date its exam had",
         COUNT,
         "if v_delta > 0 then",
         "if false then",
-        (f"{WRITERS} exam_is_moved or has_the_date",),
+        (f"{WRITERS} is_moved",),
     ),
     Mutant(
         "contacts given crosswise are locked as they are found",
