@@ -1,5 +1,5 @@
 begin;
-select plan(46);
+select plan(71);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -203,6 +203,149 @@ insert into hubspot_sync.hubspot_bookings
    token_used)
 values ('B-5', 'OLD-5', 'E-nowhere', 'C-2', 'S-2', 'bob@example.com', 'Active', 'Shared Token');
 select lives_ok($$select api.cancel_booking('OLD-5')$$, 'a booking without its exam is cancelled');
+
+-- Students, administrators, the application --------------------------------------------------
+-- A refusal has its code, names what it is about, in few words, and says what to do next.
+create function pg_temp.refusal(p_call text, out code text, out message text, out hint text)
+  language plpgsql as $$
+begin
+  execute p_call;
+  code := 'nothing was raised';
+exception when others then
+  get stacked diagnostics code = returned_sqlstate, message = message_text,
+                          hint = pg_exception_hint;
+end
+$$;
+create function pg_temp.refused(p_call text, p_code text, p_named text, p_fact text)
+  returns text language sql as $$
+  select is(concat_ws('; ', r.code,
+                      case when strpos(r.message, p_named) = 0
+                        then format('%s is not named: %s', p_named, left(r.message, 200)) end,
+                      case when r.message is not null and r.hint is null then 'no hint' end,
+                      case when length(r.message) > 1000
+                        then format('a message of %s characters', length(r.message)) end),
+            p_code, p_fact)
+    from pg_temp.refusal(p_call) r
+$$;
+
+-- A login of somebody: the answer of one call.
+create function pg_temp.by(p_email text, p_call text) returns jsonb language plpgsql as $$
+declare
+  v_answer jsonb;
+begin
+  perform set_config('request.jwt.claims',
+                     jsonb_build_object('email', p_email, 'role', 'authenticated')::text, true);
+  set local role authenticated;
+  execute format('select to_jsonb(a) from %s a', p_call) into v_answer;
+  reset role;
+  perform set_config('request.jwt.claims', '', true);
+  return v_answer;
+end
+$$;
+create function pg_temp.refused_to(
+  p_email text, p_call text, p_code text, p_named text, p_fact text
+)
+  returns text language sql as $$
+  select pg_temp.refused(format('select pg_temp.by(%L, %L)', p_email, p_call), p_code, p_named,
+                         p_fact)
+$$;
+insert into hubspot_sync.admin_users (email) values ('boss@example.com');
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+set local test.now = '2030-01-01 09:00+00';
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+select 'E-day' || n, 'Situational Judgment', date '2030-04-01' + n, '09:00', 5, 'true'
+  from generate_series(1, 5) n;
+insert into made
+select 'day' || n, b.*
+  from generate_series(1, 5) n
+ cross join lateral api.create_booking('E-day' || n, 'S-2', 'bob@example.com') b;
+set local test.now = '2030-04-02 09:00+00';
+select is(pg_temp.by('BOB@example.com', format('api.cancel_booking(%L)', pg_temp.made('day1')))
+            ->> 'is_active', 'Cancelled', 'a student cancels their own while it begins');
+select is((select e.admin_email from hubspot_sync.booking_events e order by e.id desc limit 1),
+          'BOB@example.com', 'and is who did it');
+set local test.now = '2030-04-03 09:00:01+00';
+drop table before;
+create temp table before as table state;
+select pg_temp.refused_to('bob@example.com',
+                          format('api.cancel_booking(%L)', pg_temp.made('day2')), 'MBCUT',
+                          pg_temp.made('day2'), 'a second later a student is too late');
+select pg_temp.refused_to('ann@example.com',
+                          format('api.cancel_booking(%L)', pg_temp.made('day2')), 'MBNOF',
+                          pg_temp.made('day2'), 'to a student the booking of another is not there');
+select pg_temp.refused_to('ann@example.com',
+                          format('api.cancel_booking(%L)', pg_temp.made('day1')), 'MBNOF',
+                          pg_temp.made('day1'), 'nor when it was cancelled');
+select pg_temp.refused_to('', $$api.cancel_booking('x')$$, '42501', 'email',
+                          'a login without an email cancels nothing');
+select pg_temp.refused_to(null, 'api.cancel_booking()', '42501', 'email',
+                          'who asks comes before what is asked');
+select is(pg_temp.by('bob@example.com', format('api.cancel_booking(%L)', pg_temp.made('day1')))
+            ->> 'replayed', 'true', 'what they cancelled in time is answered at any time');
+select results_eq('table state', 'table before', 'none of that changes anything');
+select is(pg_temp.by('boss@example.com', format('api.cancel_booking(%L)', pg_temp.made('day2')))
+            ->> 'is_active', 'Cancelled', 'an administrator may cancel after the start');
+update hubspot_sync.settings set value = '24 hours' where key = 'cancellation_cutoff';
+create function pg_temp.by_service(p_booking_id text) returns text language plpgsql as $$
+declare
+  v_answer text;
+begin
+  set local role service_role;
+  v_answer := (api.cancel_booking(p_booking_id)).is_active;
+  reset role;
+  return v_answer;
+end
+$$;
+set local test.now = '2030-04-03 09:00:01+00';
+select pg_temp.refused(format('select pg_temp.by_service(%L)', pg_temp.made('day3')), 'MBCUT',
+                       pg_temp.made('day3'), 'service_role is held by the cut-off');
+select pg_temp.refused_to('bob@example.com',
+                          format('api.cancel_booking(%L)', pg_temp.made('day3')), 'MBCUT',
+                          pg_temp.made('day3'), 'so is a student');
+select is(pg_temp.by('Boss@Example.com', format('api.cancel_booking(%L)', pg_temp.made('day3')))
+            ->> 'is_active', 'Cancelled', 'an administrator''s login passes it');
+select is(pg_temp.by_service(pg_temp.made('day4')), 'Cancelled',
+          'service_role cancels before it');
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+set local test.now = '2030-05-01 09:00+00';
+select is(pg_temp.by_service(pg_temp.made('day5')), 'Cancelled',
+          'and without one at any time');
+
+-- Bad input ----------------------------------------------------------------------------------
+drop table before;
+create temp table before as table state;
+select pg_temp.refused('select api.cancel_booking(' || r.arguments || ')', r.code, r.named, r.fact)
+  from (values
+    ($$pg_temp.made('sj'), repeat('x', 501)$$, '22023', '500',
+     'a reason of more than 500 characters is refused'),
+    ($$pg_temp.made('sj'), repeat('x', 10485760)$$, '22023', '500', 'so is one of 10 MB'),
+    ($$'%s %1$s %%'$$, 'MBNOF', '%s %1$s %%', 'an id with format signs is named as it is'),
+    ($$'BK''; drop table x; --'$$, 'MBNOF', $$BK'; drop table x; --$$,
+     'SQL in an id is no SQL'),
+    ($q$E'$$BK$$\\\n\x01'$q$, 'MBNOF', E'$$BK$$\\\n\x01',
+     'dollars, backslashes and control characters are part of an id')
+  ) as r (arguments, code, named, fact);
+select results_eq('table state', 'table before', 'they change nothing');
+
+-- A cut-off below zero is no leave to cancel after the start.
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+set local test.now = '2030-01-01 09:00+00';
+insert into made select 'neg', b.* from api.create_booking('E-day1', 'S-2', 'bob@example.com') b;
+select pg_temp.refused(
+  $$update hubspot_sync.settings set value = '-1 day' where key = 'cancellation_cutoff'$$,
+  '22023', 'cancellation_cutoff', 'a cut-off below zero is refused');
+select pg_temp.refused(
+  $$update hubspot_sync.settings set value = '10000 years' where key = 'cancellation_cutoff'$$,
+  '22023', 'cancellation_cutoff', 'so is one no date can be reckoned by');
+update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';
+select pg_temp.refused($$select api.cancel_booking(repeat('x', 10485760))$$, '22023', '500',
+                       'an id of 10 MB is not sent back');
+select api.cancel_booking(pg_temp.made('neg'), '  ');
+select is((select e.metadata ->> 'reason' from hubspot_sync.booking_events e
+            where e.booking_id = pg_temp.made('neg') and e.event_type = 'cancelled'), null,
+          'a blank reason is none');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

@@ -1,5 +1,5 @@
 begin;
-select plan(87);
+select plan(129);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -314,6 +314,183 @@ select throws_ok($$select api.create_booking('E-1', 'S-5', 'shared@example.com',
 -- The old application''s double is stopped by the unique rules.
 select throws_ok($$select api.create_booking('E-2', 'S-5', 'shared@example.com')$$, 'MBDUP', null,
                  'a booking of the old application counts as a booking');
+
+-- Logins -------------------------------------------------------------------------------------
+-- A refusal has its code, names what it is about, in few words, and says what to do next.
+create function pg_temp.refusal(p_call text, out code text, out message text, out hint text)
+  language plpgsql as $$
+begin
+  execute p_call;
+  code := 'nothing was raised';
+exception when others then
+  get stacked diagnostics code = returned_sqlstate, message = message_text,
+                          hint = pg_exception_hint;
+end
+$$;
+create function pg_temp.refused(p_call text, p_code text, p_named text, p_fact text)
+  returns text language sql as $$
+  select is(concat_ws('; ', r.code,
+                      case when strpos(r.message, p_named) = 0
+                        then format('%s is not named: %s', p_named, left(r.message, 200)) end,
+                      case when r.message is not null and r.hint is null then 'no hint' end,
+                      case when length(r.message) > 1000
+                        then format('a message of %s characters', length(r.message)) end),
+            p_code, p_fact)
+    from pg_temp.refusal(p_call) r
+$$;
+
+-- A login of somebody: the answer of one call.
+create function pg_temp.by(p_email text, p_call text) returns jsonb language plpgsql as $$
+declare
+  v_answer jsonb;
+begin
+  perform set_config('request.jwt.claims',
+                     jsonb_build_object('email', p_email, 'role', 'authenticated')::text, true);
+  set local role authenticated;
+  execute format('select to_jsonb(a) from %s a', p_call) into v_answer;
+  reset role;
+  perform set_config('request.jwt.claims', '', true);
+  return v_answer;
+end
+$$;
+create function pg_temp.refused_to(
+  p_email text, p_call text, p_code text, p_named text, p_fact text
+)
+  returns text language sql as $$
+  select pg_temp.refused(format('select pg_temp.by(%L, %L)', p_email, p_call), p_code, p_named,
+                         p_fact)
+$$;
+insert into hubspot_sync.admin_users (email) values ('boss@example.com');
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-4', 'Situational Judgment', '2030-03-01', '09:00', 3, 'true'),
+       ('E-5', 'Situational Judgment', '2030-03-02', '09:00', 3, 'true'),
+       ('E-6', 'Situational Judgment', '2030-03-03', '09:00', 3, 'true');
+update hubspot_sync.hubspot_contact_credits set sj_credits = 9;
+select is(pg_temp.by('ANN@example.com', $$api.create_booking('E-4', 'S-1')$$)
+            ->> 'student_email', 'Ann@Example.com', 'a student may leave their email out');
+select is(pg_temp.by('ann@example.com', $$api.create_booking('E-5', 'S-1', '  ')$$)
+            ->> 'student_email', 'Ann@Example.com', 'a blank email is left out, too');
+select is(pg_temp.by('ann@example.com',
+                     $$api.create_booking('E-6', 'S-1', ' aNN@example.com ', 'key-own')$$)
+            ->> 'replayed', 'false', 'or given, however it is spelled');
+select is(pg_temp.by('ann@example.com', $$api.create_booking('E-6', 'S-1', null, 'key-own')$$)
+            ->> 'replayed', 'true', 'given or left out, it is the same request');
+select is(pg_temp.by('boss@example.com', $$api.create_booking('E-4', 'S-2', 'bob@example.com')$$)
+            ->> 'student_id', 'S-2', 'an administrator books for anybody');
+select is((select a.actor from hubspot_sync.supabase_audit_log a
+            where a.table_name = 'hubspot_bookings' order by a.id desc limit 1),
+          'boss@example.com', 'and is who did it');
+drop table before;
+create temp table before as table state;
+select pg_temp.refused_to(r.email, r.call, r.code, r.named, r.fact)
+  from (values
+    ('ann@example.com', $$api.create_booking('E-5', 'S-2', 'bob@example.com')$$, '42501',
+     'themselves', 'a student does not book for another'),
+    ('ann@example.com', $$api.create_booking('E-9', 'S-9', 'nobody@example.com')$$, '42501',
+     'themselves', 'whether that other exists or not'),
+    ('ann@example.com', $$api.create_booking('E-5', 'S-2')$$, 'MBCON', 'S-2',
+     'another''s student id with one''s own email is nobody'),
+    ('ann@example.com', $$api.create_booking('E-5', 'S-99')$$, 'MBCON', 'S-99',
+     'as if it did not exist'),
+    ('ann@example.com', $$api.create_booking('E-5', 'S-1', '%')$$, '42501', 'themselves',
+     'a percent sign is no email'),
+    ('ann@example.com', $$api.create_booking(null, 'S-1')$$, '22023', 'p_mock_exam_id',
+     'a student names the exam'),
+    ('ann@example.com', $$api.create_booking('E-5')$$, '22023', 'p_student_id',
+     'and their student id'),
+    ('boss@example.com', $$api.create_booking('E-5', 'S-2')$$, '22023', 'p_email',
+     'an administrator names whom they book for'),
+    ('', $$api.create_booking('E-5', 'S-1', 'ann@example.com')$$, '42501', 'email',
+     'a login without an email books nothing'),
+    (null, 'api.create_booking()', '42501', 'email', 'who asks comes before what is asked')
+  ) as r (email, call, code, named, fact);
+select pg_temp.refused_to('bob@example.com',
+                          $$api.create_booking('E-6', 'S-2', null, 'key-own')$$, 'MBKEY',
+                          'p_email, p_student_id', 'a key of another student answers nothing');
+
+-- Bad input ----------------------------------------------------------------------------------
+select pg_temp.refused('select api.create_booking(' || r.arguments || ')', r.code, r.named, r.fact)
+  from (values
+    ($$'E-5', 'S-1', 'ann@example.com', repeat('x', 501)$$, '22023', '500',
+     'a key of more than 500 characters is refused'),
+    ($$'E-5', 'S-1', 'ann@example.com', repeat('x', 10485760)$$, '22023', '500',
+     'so is one of 10 MB'),
+    ($$'E-5', 'S-1', 'ann@example.com', null, repeat('x', 10485760)$$, '22023', '500',
+     'a name of 10 MB is refused'),
+    ($$'E-5', 'S-1', 'ann@example.com', null, null, repeat('x', 10485760)$$, '22023', '500',
+     'a location of 10 MB is refused'),
+    ($$'E-5', 'S-1', 'ann@example.com', null, null, null, repeat('x', 10485760)$$, '22023', '500',
+     'a hand of 10 MB is refused'),
+    ($$'%s %1$s %%', 'S-1', 'ann@example.com'$$, 'MBEXM', '%s %1$s %%',
+     'an exam''s id with format signs is named as it is'),
+    ($$'E-5''; drop table x; --', 'S-1', 'ann@example.com'$$, 'MBEXM', $$E-5'; drop table x; --$$,
+     'SQL in an exam''s id is no SQL'),
+    ($$'E-5', '%s''; --', 'ann@example.com'$$, 'MBCON', $$%s'; --$$,
+     'SQL in a student id is no SQL'),
+    ($$'E-5', 'S-1', 'ann@example.com'' or true --'$$, 'MBCON', 'S-1',
+     'SQL in an email is no SQL'),
+    ($q$E'$$E-5$$\\\n\x01', 'S-1', 'ann@example.com'$q$, 'MBEXM', E'$$E-5$$\\\n\x01',
+     'dollars, backslashes and control characters are part of an id')
+  ) as r (arguments, code, named, fact);
+select results_eq('table state', 'table before', 'none of this changes anything');
+create temp table strange as
+  select * from api.create_booking('E-5', 'S-2', 'bob@example.com', E'k''$$%s\\\n\x01',
+                                   E'O''Hara $$ %s \\ \x01', E'''; drop table x; --', '%');
+select row_eq(
+  $$select b.idempotency_key, b.student_name, b.attending_location, b.dominant_hand
+      from hubspot_sync.hubspot_bookings b join strange using (id)$$,
+  row(E'k''$$%s\\\n\x01'::text, E'O''Hara $$ %s \\ \x01'::text, E'''; drop table x; --'::text,
+      '%'::text), 'strange texts are kept to the letter');
+select is((api.create_booking('E-5', 'S-2', 'bob@example.com', E'k''$$%s\\\n\x01',
+                              E'O''Hara $$ %s \\ \x01', E'''; drop table x; --', '%')).replayed,
+          true, 'and a strange key replays');
+
+-- Old bookings that are exempt from the unique rules -----------------------------------------
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active, exempt)
+values ('X-1', 'EX-1', 'E-6', 'C-4', 'S-4', 'poor@example.com', 'Active', true),
+       ('X-2', 'EX-2', 'E-4', 'C-4', 'S-4', 'poor@example.com', 'Cancelled', true);
+drop table before;
+create temp table before as table state;
+select pg_temp.refused($$select api.create_booking('E-6', 'S-4', 'poor@example.com')$$, 'MBDUP',
+                       'S-4', 'an old exempt booking stops a second one for the exam');
+select results_eq('table state', 'table before', 'and nothing changes');
+select is((api.create_booking('E-4', 'S-4', 'poor@example.com')).is_active, 'Active',
+          'a cancelled one does not');
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-6pm', 'Situational Judgment', '2030-03-03', '14:00', 3, 'true');
+select pg_temp.refused($$select api.create_booking('E-6pm', 'S-4', 'poor@example.com')$$, 'MBDUP',
+                       'S-4', 'nor is there another of its type that day');
+select api.cancel_booking('EX-1');
+select is((api.create_booking('E-6pm', 'S-4', 'poor@example.com')).is_active, 'Active',
+          'once it is cancelled the day is free');
+
+-- A deleted exam -----------------------------------------------------------------------------
+update hubspot_sync.hubspot_mock_exams set deleted_at = hubspot_sync.clock()
+ where hubspot_id = 'E-zero';
+select pg_temp.refused($$select api.create_booking('E-zero', 'S-1', 'ann@example.com')$$, 'MBEXM',
+                       'E-zero', 'a deleted exam does not exist');
+
+-- Ids of 10 MB, and days that never come -----------------------------------------------------
+drop table before;
+create temp table before as table state;
+select pg_temp.refused('select api.create_booking(' || r.arguments || ')', '22023', '500', r.fact)
+  from (values
+    ($$repeat('x', 10485760), 'S-1', 'ann@example.com'$$, 'an exam''s id of 10 MB is refused'),
+    ($$'E-5', repeat('x', 10485760), 'ann@example.com'$$, 'so is a student id'),
+    ($$'E-5', 'S-1', repeat('x', 10485760)$$, 'and an email'),
+    ($$repeat('x', 501), 'S-1', 'ann@example.com'$$, 'each has at most 500 characters')
+  ) as r (arguments, fact);
+select results_eq('table state', 'table before', 'they change nothing');
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-ever', 'Mini-mock', 'infinity', '09:00', 3, 'true');
+update hubspot_sync.hubspot_contact_credits set sjmini_credits = 5 where student_id = 'S-1';
+select pg_temp.refused($$select api.create_booking('E-ever', 'S-1', 'ann@example.com')$$, 'MBPST',
+                       'E-ever', 'an exam on a day that never comes has no date');
+
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

@@ -1,5 +1,5 @@
 begin;
-select plan(46);
+select plan(64);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -201,11 +201,63 @@ select pg_temp.claim();
 select is(pg_temp.answer(3, null), 1, 'an archived record is acknowledged');
 select is((select count(*) from open where number = 3), 0::bigint, 'and is at rest');
 
+-- A booking that left its exam ---------------------------------------------------------------
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, capacity, is_active)
+values ('E-2', 'Mini-mock', current_date + 400, 9, 'true');
+update hubspot_sync.hubspot_mock_exams
+   set exam_date = current_date + 300, is_active = 'true' where hubspot_id = 'E-1';
+create temp view totals as
+  select e.hubspot_id, e.total_bookings, s.taken
+    from hubspot_sync.hubspot_mock_exams e join hubspot_sync.exam_seats s on s.exam = e.id;
+select pg_temp.claim();
+select count(pg_temp.answer(n, null)) from generate_series(1, 8) n;
+select api.move_booking('BK-4', 'E-2'), api.move_booking('BK-5', 'E-2'),
+       api.cancel_booking('BK-6');
+select pg_temp.claim();
+select is(pg_temp.answer(4, null), 1, 'a booking that moved is acknowledged');
+select results_eq(
+  'select * from totals order by 1', $$values ('E-1', 4, 4), ('E-2', 2, 2)$$,
+  'both the exam it is at now and the one it left have their count');
+select api.move_booking('BK-5', 'E-1');
+select is(pg_temp.answer(5, null), 1, 'one that was moved on meanwhile is acknowledged');
+select row_eq($$select total_bookings, taken from totals where hubspot_id = 'E-1'$$, row(5, 5),
+              'the exam it is at now has its count');
+select pg_temp.claim();
+select is(pg_temp.answer(5, null), 1, 'the move on is acknowledged, too');
+select results_eq(
+  'select * from totals order by 1', $$values ('E-1', 5, 5), ('E-2', 1, 1)$$,
+  'then the exam it was at in between has its own');
+delete from hubspot_sync.hubspot_bookings where booking_id = 'BK-4';
+select pg_temp.claim();
+select is(pg_temp.answer(4, null), 1, 'a booking that was deleted is acknowledged');
+select results_eq(
+  'select * from totals order by 1', $$values ('E-1', 5, 5), ('E-2', 0, 0)$$,
+  'the exam it left with that has its count');
+update hubspot_sync.hubspot_bookings set mock_exam_id = 'E-nowhere' where booking_id = 'BK-5';
+select pg_temp.claim();
+select is(pg_temp.answer(5, null), 1, 'a booking that left for an exam that is not here');
+select row_eq($$select total_bookings, taken from totals where hubspot_id = 'E-1'$$, row(4, 4),
+              'is counted no more where it was');
+
 -- Bad input ----------------------------------------------------------------------------------
 select throws_ok(
   $$select hubspot_sync.finish_changes('settings',
              '[{"record": "00000000-0000-4000-8000-000000000001", "epoch": 1}]')$$,
   '22023', null, 'a table that is not synchronised is refused, as by claim_changes');
+
+select throws_ok(format('select hubspot_sync.finish_changes(%L, %L)', r.name, '[]'), '22023', null,
+                 r.fact)
+  from (values
+    (null, 'no table is refused'), ('', 'an empty name'), ('HubSpot_Bookings', 'another case'),
+    (' hubspot_bookings', 'blanks around'), ('hubspot_bookings; drop table x', 'SQL'),
+    ('100%s $$ ''\', 'any other text')
+  ) as r (name, fact);
+select is(hubspot_sync.finish_changes('hubspot_bookings', null), 0, 'no answers at all are none');
+
+select lives_ok($$select hubspot_sync.finish_changes('hubspot_bookings', '[{}]')$$,
+                'answers about nothing count for nothing');
+
 
 select * from finish();
 rollback;

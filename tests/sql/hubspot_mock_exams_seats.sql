@@ -1,5 +1,5 @@
 begin;
-select plan(22);
+select plan(28);
 
 insert into hubspot_sync.hubspot_mock_exams (hubspot_id, capacity, is_active)
 values ('E-1', 5, 'Active'), ('E-2', null, null), ('E-3', 0, 'no');
@@ -97,6 +97,30 @@ select results_eq(
 select is((select count(*) from hubspot_sync.sync_conflicts c
              join hubspot_sync.hubspot_bookings b on b.id = c.record where b.booking_id = '6'),
           1::bigint, 'and reported');
+
+-- A deleted exam -----------------------------------------------------------------------------
+update hubspot_sync.hubspot_mock_exams set deleted_at = now() where hubspot_id = 'E-1';
+select row_eq($$select capacity, is_open from seats where hubspot_id = 'E-1'$$, row(9, false),
+              'an exam that is deleted is closed, whatever its state says');
+update hubspot_sync.hubspot_mock_exams set is_active = 'true', capacity = 8
+ where hubspot_id = 'E-1';
+select row_eq($$select capacity, is_open from seats where hubspot_id = 'E-1'$$, row(8, false),
+              'it stays closed, though somebody calls it active');
+update hubspot_sync.hubspot_mock_exams set deleted_at = 'infinity' where hubspot_id = 'E-1';
+select ok(not (select is_open from seats where hubspot_id = 'E-1'),
+          'any time of deletion is one');
+update hubspot_sync.hubspot_mock_exams set deleted_at = null where hubspot_id = 'E-1';
+select ok((select is_open from seats where hubspot_id = 'E-1'),
+          'brought back, it is what its state says');
+insert into hubspot_sync.hubspot_mock_exams (hubspot_id, capacity, is_active, deleted_at)
+values ('E-5', 3, 'true', now()), ('E-6', 3, 'false', null);
+select results_eq(
+  $$select hubspot_id, is_open from seats where hubspot_id in ('E-5', 'E-6') order by 1$$,
+  $$values ('E-5', false), ('E-6', false)$$, 'one that arrives deleted is closed from the start');
+update hubspot_sync.hubspot_mock_exams set deleted_at = null where hubspot_id in ('E-5', 'E-6');
+select results_eq(
+  $$select hubspot_id, is_open from seats where hubspot_id in ('E-5', 'E-6') order by 1$$,
+  $$values ('E-5', true), ('E-6', false)$$, 'and opens when it turns out not to be');
 
 -- Deleting -----------------------------------------------------------------------------------
 select throws_ok($$delete from hubspot_sync.hubspot_mock_exams where hubspot_id = 'E-late'$$,

@@ -1,5 +1,5 @@
 begin;
-select plan(24);
+select plan(31);
 
 set local request.jwt.claims = '{"email":"admin@example.com"}';
 create temp table seen (last bigint);
@@ -118,6 +118,66 @@ select results_eq(
   $$select event_type, reason from news where table_name = 'hubspot_bookings'$$,
   $$values ('cancelled', 'ill'), ('cancelled', null)$$,
   'a cancellation keeps its reason, the next one has its own');
+
+-- Attendance and moves by the functions ------------------------------------------------------
+insert into hubspot_sync.hubspot_mock_exams
+  (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
+values ('E-7', 'Mini-mock', current_date, '23:59', 9, 'true'),
+       ('E-8', 'Mini-mock', current_date + 8, '09:00', 9, 'true');
+insert into hubspot_sync.hubspot_contact_credits
+  (hubspot_id, student_id, email, sjmini_credits)
+values ('C-7', 'S-7', 'gus@example.com', 3);
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active,
+   token_used)
+values ('B-7', '7', 'E-8', 'C-7', 'S-7', 'gus@example.com', 'Active', 'Mini-mock Token');
+do 'begin perform pg_temp.look(); end';
+select api.move_booking('7', 'E-7', 'ill'' 100%s $' || '$ \');
+select results_eq(
+  $$select event_type, reason, old_values ->> 'mock_exam_id', new_values ->> 'mock_exam_id'
+      from news$$,
+  $q$values ('moved', 'ill'' 100%s $$ \', 'E-8', 'E-7')$q$,
+  'a move is one event, with its reason and both exams');
+do 'begin perform pg_temp.look(); end';
+select api.mark_attendance('7', 'Yes'), api.mark_attendance('7', 'No');
+select api.mark_attendance('7', 'No'), api.mark_attendance('7', 'Unknown');
+select results_eq(
+  'select event_type, reason from news',
+  $$values ('attended', null), ('no_show', null), ('modified', null)$$,
+  'who came, who did not, and what was taken back: each once, without the move''s reason');
+select is((select old_values -> 'attendance' || (new_values -> 'attendance') from news
+            order by id desc limit 1), '["No", null]', 'with what it was and is');
+do 'begin perform pg_temp.look(); end';
+update hubspot_sync.hubspot_bookings set attendance = 'ATTENDED' where booking_id = '7';
+update hubspot_sync.hubspot_bookings set attendance = 'no_show' where booking_id = '7';
+update hubspot_sync.hubspot_bookings set attendance = '' where booking_id = '7';
+update hubspot_sync.hubspot_bookings set attendance = 'Yes', dominant_hand = 'left'
+ where booking_id = '7';
+update hubspot_sync.hubspot_bookings set attendance = 'No', mock_exam_id = 'E-8'
+ where booking_id = '7';
+select results_eq(
+  'select event_type from news',
+  $$values ('attended'), ('no_show'), ('modified'), ('attended'), ('moved')$$,
+  'HubSpot''s spellings are understood; a move says more than who came');
+do 'begin perform pg_temp.look(); end';
+select r.done from api.cancel_bookings(array['7', '7', 'nope'], 'closed') r;
+select results_eq(
+  $$select event_type, reason from news where table_name = 'hubspot_bookings'$$,
+  $$values ('cancelled', 'closed')$$, 'a cancellation among many is one event');
+select is((select count(*) from news
+            where table_name = 'hubspot_contact_credits' and reason is not null), 0::bigint,
+          'the reason is the booking''s, not the balance''s');
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active,
+   token_used)
+values ('B-8', '8', 'E-8', 'C-7', 'S-7', 'gus@example.com', 'Active', 'Mini-mock Token');
+do 'begin perform pg_temp.look(); end';
+select r.done from api.delete_exam('E-8', 'no room') r;
+select results_eq(
+  $$select table_name, event_type, reason from news where table_name <> 'hubspot_contact_credits'
+     order by table_name$$,
+  $$values ('hubspot_bookings', 'cancelled', 'no room'), ('hubspot_mock_exams', null, 'no room')$$,
+  'the deletion of an exam gives its reason to its bookings');
 
 -- The events as people read them -------------------------------------------------------------
 select results_eq(
