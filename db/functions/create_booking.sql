@@ -48,7 +48,8 @@ begin
       using errcode = '42501', hint = 'Leave p_email out, or give that of the login.';
   end if;
   perform hubspot_sync.require_short(
-    v_key, p_student_name, p_attending_location, p_dominant_hand);
+    p_mock_exam_id, p_student_id, p_email, v_key, p_student_name, p_attending_location);
+  perform hubspot_sync.require_short(p_dominant_hand);
 
   loop
     v_before := v_exam;

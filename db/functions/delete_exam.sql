@@ -52,6 +52,10 @@ begin
     return next v_result;
   end loop;
 exception
+  when numeric_value_out_of_range then
+    raise exception 'the balance a booking of mock exam % goes back to is too large',
+      p_mock_exam_id
+      using errcode = '22023', hint = 'Correct it with api.adjust_credits first.';
   when lock_not_available or deadlock_detected then
     raise exception 'mock exam % is busy', p_mock_exam_id
       using errcode = 'MBBSY', hint = 'Send the same request again.';

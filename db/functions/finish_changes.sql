@@ -32,6 +32,7 @@ begin
     select r.record, r.epoch, r.hubspot_id, r.keys
       from jsonb_to_recordset(p_results)
         as r (record uuid, epoch bigint, hubspot_id text, keys jsonb)
+     where r.record is not null
   ), closed as (
     update hubspot_sync.sync_queue q
        set synced = true, synced_at = v_now, epoch = null, last_error = null

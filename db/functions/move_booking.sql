@@ -28,7 +28,7 @@ begin
     raise exception 'p_mock_exam_id is missing'
       using errcode = '22023', hint = 'Give the exam to move to, from api.list_available_exams.';
   end if;
-  perform hubspot_sync.require_short(p_mock_exam_id, p_reason);
+  perform hubspot_sync.require_short(p_booking_id, p_mock_exam_id, p_reason);
   perform hubspot_sync.pass_gate(trim(p_mock_exam_id));
   v_booking := hubspot_sync.lock_booking(p_booking_id);
   if v_booking.is_active = 'Active' and v_booking.mock_exam_id = trim(p_mock_exam_id) then
@@ -45,13 +45,14 @@ begin
       using errcode = v_refusal.code, detail = v_refusal.detail, hint = v_refusal.hint;
   end if;
   -- A booking of which nobody knows what paid for it stays within its type.
-  if not (v_booking.token_used = v_exam.token_name
-          or v_booking.token_used = 'Shared Token' and v_exam.shared
-          or v_booking.mock_type is not distinct from v_exam.mock_type) then
+  if (v_booking.token_used = v_exam.token_name
+      or v_booking.token_used = 'Shared Token' and v_exam.shared
+      or v_booking.mock_type is not distinct from v_exam.mock_type) is not true then
     raise exception 'the credit of booking % does not pay for mock exam %',
       v_booking.booking_id, v_exam.hubspot_id
       using errcode = 'MBTYP',
-            detail = format('%s does not pay for %s', v_booking.token_used, v_exam.mock_type),
+            detail = format('%s does not pay for %s',
+                            coalesce(v_booking.token_used, 'null'), v_exam.mock_type),
             hint = 'Cancel the booking and book the other exam.';
   end if;
   v_duplicate := hubspot_sync.find_duplicate(v_booking.student_id, v_exam, v_booking.id);
@@ -62,7 +63,7 @@ begin
            exam = v_exam.id,
            mock_type = v_exam.mock_type,
            exam_date = v_exam.exam_date,
-           exempt = false,
+           attendance = null,
            updated_at = hubspot_sync.clock()
      where b.id = v_booking.id
     returning b.* into v_booking;

@@ -19,7 +19,8 @@ begin
     v_refusal.code := 'MBINA';
     v_refusal.message := 'is not open for booking';
     v_refusal.detail := 'it is not active';
-  elsif p_exam.starts_at is null or p_exam.starts_at <= hubspot_sync.clock() then
+  elsif p_exam.starts_at is null or not isfinite(p_exam.starts_at)
+        or p_exam.starts_at <= hubspot_sync.clock() then
     v_refusal.code := 'MBPST';
     v_refusal.message := 'has started or has no date';
     v_refusal.detail := format('it starts at %s', p_exam.starts_at);

@@ -22,7 +22,8 @@ begin
     return v_refusal;
   end if;
   if hubspot_sync.caller_email() is not null then
-    v_cutoff := coalesce(v_cutoff, '0');  -- a student who was there gets nothing back
+    -- A student who was there gets nothing back.
+    v_cutoff := greatest(coalesce(v_cutoff, '0'), '0');
   elsif current_setting('role') = 'authenticated' then
     return null;  -- an administrator decides for themselves
   end if;

@@ -15,11 +15,13 @@ begin
   for v_booking in
     select b.* from hubspot_sync.hubspot_bookings b where b.id = any (p_bookings) order by b.id
   loop
-    v_credit := case v_booking.token_used
-      when 'Shared Token' then 'shared_mock_credits'
-      else (select t.credit from hubspot_sync.credit_types t
-             where t.token_name = v_booking.token_used)
-    end;
+    -- The ledger knows what paid; of a booking older than it, token_used does.
+    v_credit := coalesce(
+      (select l.credit from hubspot_sync.credit_ledger l
+        where l.booking = v_booking.id and l.reason = 'booking'),
+      case when v_booking.token_used = 'Shared Token' then 'shared_mock_credits' end,
+      (select t.credit from hubspot_sync.credit_types t
+        where t.token_name = v_booking.token_used));
     if exists (select from hubspot_sync.credit_ledger l
                 where l.booking = v_booking.id and l.reason = 'refund') then
       v_credit := null;  -- given back already; somebody made the booking active again

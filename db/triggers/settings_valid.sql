@@ -20,6 +20,12 @@ begin
     perform now() at time zone new.value;
   elsif v_cast is not null then
     execute format('select $1::%s', v_cast) using new.value;
+    if v_cast = 'interval' then
+      if new.value::interval not between '0' and '1 year' then
+        raise exception 'setting % cannot be %', new.key, quote_literal(new.value)
+          using errcode = '22023', hint = new.description;
+      end if;
+    end if;
   end if;
   return new;
 exception

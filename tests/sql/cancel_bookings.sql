@@ -190,9 +190,9 @@ select results_eq(
   'that none can be cancelled is an answer, too');
 select results_eq(
   $$select r.done, r.code, r.booking is null
-      from api.cancel_bookings(array[null, '', '  ', E'\x01\n\\']) r$$,
-  $$select false, 'MBNOF'::text, true from generate_series(1, 4)$$,
-  'nulls, empty and strange ids are no booking, and do not stop the others');
+      from api.cancel_bookings(array[E'\x01\n\\', 'A-nobody']) r$$,
+  $$select false, 'MBNOF'::text, true from generate_series(1, 2)$$,
+  'strange ids are no booking, and do not stop the others');
 select results_eq('table state', 'table before', 'all of that changes nothing');
 select row_eq(
   $$select r.booking_id, r.done from api.cancel_bookings('[5:5]={A-2}') r$$,
@@ -249,10 +249,8 @@ select is((select distinct e.admin_email from hubspot_sync.booking_events e
             where e.metadata ->> 'reason' = 'ill'), 'Boss@example.com', 'and is who did it');
 
 -- Ids nobody made ----------------------------------------------------------------------------
-select is_empty(
-  $$select r.message from api.cancel_bookings(array[null, '', '  ']) r
-     where r.message in ('booking  does not exist', 'booking    does not exist')$$,
-  'of an id that is missing the message says so');
+select pg_temp.refused($$select * from api.cancel_bookings(array['A-1', null, '  '])$$,
+                       '22023', 'empty', 'an id that is missing names nothing');
 select pg_temp.refused($$select * from api.cancel_bookings(array[repeat('x', 10485760)])$$,
                        '22023', '500', 'an id of 10 MB is not sent back twice');
 update hubspot_sync.settings set value = null where key = 'cancellation_cutoff';

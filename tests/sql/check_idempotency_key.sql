@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(18);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -25,6 +25,16 @@ select ok((api.check_idempotency_key('  key-1 ')).found, 'blanks around a key do
 select api.cancel_booking((select booking_id from made));
 select is((api.check_idempotency_key('key-1')).is_active, 'Cancelled',
           'a known key tells the booking''s state of now');
+
+select ok(api.check_idempotency_key(k) is null, format('%s is a key like another', left(k, 20)))
+  from unnest(array['%', '_ey-1', ''' or true --', '$$', '\', E'key-1\n', 'key-1;',
+                    repeat('x', 10000000)]) k;
+select ok(api.check_idempotency_key('   ') is null, 'a blank key gives null');
+set local role authenticated;
+select set_config('request.jwt.claims', '{"email":"ann@example.com"}', true);
+select throws_ok($$select api.check_idempotency_key('key-1')$$, '42501', null,
+                 'a student is not told whose key it is, not even of their own');
+reset role;
 
 select * from finish();
 rollback;

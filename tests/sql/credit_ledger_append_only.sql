@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(12);
 
 insert into hubspot_sync.hubspot_contact_credits (hubspot_id, student_id, email, sj_credits)
 values ('C-1', 'S-1', 'ann@example.com', 2);
@@ -30,6 +30,18 @@ select throws_ok(
   '23503', null, 'a contact with entries cannot be deleted');
 select results_eq('table hubspot_sync.credit_ledger', 'table before',
                   'after all refusals the ledger is as it was');
+
+select throws_ok(
+  $$insert into hubspot_sync.credit_ledger overriding system value
+    select * from before
+        on conflict (id) do update set delta = excluded.delta$$,
+  'MBAPP', null, 'an upsert is an update');
+select throws_ok(
+  $$merge into hubspot_sync.credit_ledger l using before b on l.id = b.id
+      when matched then delete$$, 'MBAPP', null, 'a merge that deletes is a delete');
+select throws_ok('truncate hubspot_sync.hubspot_contact_credits cascade', 'MBAPP', null,
+                 'no truncate of another table reaches it');
+select results_eq('table hubspot_sync.credit_ledger', 'table before', 'it is still as it was');
 
 select * from finish();
 rollback;

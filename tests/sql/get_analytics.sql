@@ -1,5 +1,5 @@
 begin;
-select plan(10);
+select plan(15);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -37,6 +37,16 @@ select results_eq(
   'rows come by week, then mock type');
 set local test.later = '-50 years';
 select is(pg_temp.weeks(1), array[-5, -4, -3, -2, -1, 0, 1, 2], 'weeks count from the clock');
+
+set local test.later = '0';
+select is(pg_temp.weeks(n), array[-5, -4, -3, -2, -1, 0, 1, 2],
+          format('%s weeks are all there are', n))
+  from unnest(array[520, 521, 2147483647]) n;
+select is(pg_temp.weeks(-2147483648), array[0, 1, 2], 'the most negative number is none');
+set local role authenticated;
+select set_config('request.jwt.claims', '{"email":"ann@example.com"}', true);
+select throws_ok('select * from api.get_analytics()', '42501', null, 'a student sees none');
+reset role;
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(25);
 
 insert into hubspot_sync.hubspot_contact_credits
   (id, hubspot_id, student_id, email, firstname, lastname, sj_credits, cs_credits,
@@ -46,6 +46,32 @@ select throws_ok($$select api.get_contact_credits(p_id => gen_random_uuid())$$, 
                  'an unknown id is refused');
 select throws_ok($$select api.get_contact_credits(p_hubspot_id => 'C-9')$$, 'MBCON', null,
                  'an unknown HubSpot id is refused');
+
+-- A student ----------------------------------------------------------------------------------
+set local role authenticated;
+select set_config('request.jwt.claims', '{"email":"ANN@example.com"}', true);
+select is((api.get_contact_credits()).hubspot_id, 'C-1',
+          'a student who names nobody sees themselves');
+select is((api.get_contact_credits()).replayed, null, 'what was only read is no replay');
+select is((api.get_contact_credits('S-1')).hubspot_id, 'C-1',
+          'to a student their student id is enough');
+select throws_ok(r.call, 'MBCON', null, r.fact)
+  from (values
+    ($$select api.get_contact_credits('S-1', 'other@example.com')$$,
+     'the same student id with another email is another, and not there'),
+    ($$select api.get_contact_credits(p_email => 'other@example.com')$$,
+     'who asks for another''s email is not answered with themselves'),
+    ($$select api.get_contact_credits(p_id => '00000000-0000-4000-8000-000000000002')$$,
+     'another''s id is not there'),
+    ($$select api.get_contact_credits(p_id => gen_random_uuid())$$, 'nor is nobody''s'),
+    ($$select api.get_contact_credits('%')$$, 'a pattern is a text')
+  ) as r (call, fact);
+select set_config('request.jwt.claims', '{"email":"stranger@example.com"}', true);
+select throws_ok('select api.get_contact_credits()', 'MBCON', null,
+                 'a login we do not know has no credits');
+select set_config('request.jwt.claims', '', true);
+select throws_ok('select api.get_contact_credits()', '42501', null, 'nobody may look');
+reset role;
 
 select * from finish();
 rollback;

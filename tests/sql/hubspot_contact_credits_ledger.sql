@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(12);
 
 insert into hubspot_sync.hubspot_contact_credits
   (id, hubspot_id, student_id, email, sj_credits, shared_mock_credits)
@@ -77,6 +77,32 @@ select results_eq(
       join hubspot_sync.hubspot_contact_credits c on c.id = l.contact
      where c.hubspot_id = 'M-3' order by l.id$$,
   $$values (0, 3), (3, 2)$$, 'an upsert is an entry of what it changed');
+
+-- The reason in words and the key, said by post_credit ---------------------------------------
+set local request.jwt.claims = '';
+update seen set last = (select max(id) from hubspot_sync.credit_ledger);
+select api.grant_credits('S-1', 'ann@example.com', 'cs_credits', 2, 'a gift', 'key-1');
+select api.adjust_credits('S-1', 'ann@example.com', 'cs_credits', -1, 'a mistake');
+update hubspot_sync.hubspot_contact_credits set cs_credits = 9 where hubspot_id = 'C-1';
+select results_eq(
+  $$select delta, reason, note, idempotency_key, idempotency_request is not null,
+           (idempotency_result ->> 'cs_credits')::integer
+      from hubspot_sync.credit_ledger, seen where id > last order by id$$,
+  $$values (2, 'grant', 'a gift', 'key-1', true, 2),
+           (-1, 'adjustment', 'a mistake', null, false, null),
+           (8, 'adjustment', null, null, false, null)$$,
+  'an entry has the words and the key it was made with, and leaves none to the next');
+select throws_ok(
+  $$insert into hubspot_sync.credit_ledger
+      (contact, credit, delta, balance_before, balance_after, reason, actor, idempotency_key)
+    values ('00000000-0000-4000-8000-000000000001', 'sj_credits', 1, 5, 6, 'grant', 'test',
+            'key-1')$$,
+  '23505', null, 'a key is used once');
+set local hubspot_sync.ledger_entry = '{"note": "left over", "key": "key-2"}';
+insert into hubspot_sync.hubspot_contact_credits (hubspot_id, student_id, email, sj_credits)
+values ('C-9', 'S-9', 'nine@example.com', 1);
+select is((select l.note from hubspot_sync.credit_ledger l order by l.id desc limit 1), null,
+          'the opening of a ledger has no words of another');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(16);
+select plan(20);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -83,6 +83,19 @@ select ok('E-past' not in (select mock_exam_id from api.list_available_exams()),
 update hubspot_sync.hubspot_mock_exams set is_active = 'no' where hubspot_id = 'E-3';
 select results_eq('select mock_exam_id from api.list_available_exams()', array['E-zero'],
                   'a deactivated exam is not listed');
+
+-- Who asks -----------------------------------------------------------------------------------
+set local role authenticated;
+select set_config('request.jwt.claims', '{"email":"stranger@example.com"}', true);
+select results_eq('select mock_exam_id from api.list_available_exams()', array['E-zero'],
+                  'any login with an email sees the list');
+select set_config('request.jwt.claims', '{"sub":"u-1"}', true);
+select throws_ok('select api.list_available_exams()', '42501', null, 'one without sees none');
+set local role anon;
+select throws_ok('select api.list_available_exams()', '42501', null, 'nor does anon');
+reset role;
+update hubspot_sync.hubspot_mock_exams set deleted_at = now() where hubspot_id = 'E-zero';
+select is_empty('select api.list_available_exams()', 'a deleted exam is not listed');
 
 select * from finish();
 rollback;

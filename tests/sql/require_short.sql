@@ -1,5 +1,5 @@
 begin;
-select plan(10);
+select plan(8);
 
 -- A refusal has its code, names what it is about, in few words, and says what to do next.
 create function pg_temp.refusal(p_call text, out code text, out message text, out hint text)
@@ -27,8 +27,7 @@ select lives_ok('select hubspot_sync.require_short(' || r.texts || ')', r.fact)
   from (values
     ('null', 'null is short'), ($$''$$, 'so is nothing'),
     ($$repeat('x', 500)$$, 'and 500 characters'),
-    ($$repeat('ß', 500), null, 'a'$$, 'letters are counted, not bytes'),
-    ($$variadic '{}'$$, 'none are short'), ('variadic null::text[]', 'as is no array')
+    ($$repeat('ß', 500), null, 'a'$$, 'letters are counted, not bytes')
   ) as r (texts, fact);
 select pg_temp.refused('select hubspot_sync.require_short(' || r.texts || ')', '22023', '500',
                        r.fact)

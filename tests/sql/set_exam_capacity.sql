@@ -1,5 +1,5 @@
 begin;
-select plan(22);
+select plan(30);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -67,6 +67,20 @@ create temp table before as select * from state where what in ('queue', 'audit')
 select lives_ok($$select api.set_exam_capacity('E-1', 0)$$, 'the same capacity is accepted');
 select results_eq($$select * from state where what in ('queue', 'audit')$$, 'table before',
                   'the same capacity is neither queued nor audited');
+
+-- What it answers ----------------------------------------------------------------------------
+select row_eq(
+  $$select mock_exam_id, capacity, seats_taken, seats_left, status, is_active
+      from api.set_exam_capacity('E-1', 2)$$,
+  row('E-1'::text, 2, 3, 0, 'full'::text, true), 'the exam is answered as it is now');
+select is((api.set_exam_capacity('E-1', 2147483647)).seats_left, 2147483644,
+          'the largest number is a capacity');
+select api.delete_exam('E-1');
+select throws_ok($$select api.set_exam_capacity('E-1', 3)$$, 'MBEXM', null,
+                 'a deleted exam is not there');
+select throws_ok(format('select api.set_exam_capacity(%L, 3)', id), 'MBEXM', null,
+                 format('%s is no exam', id))
+  from unnest(array['%', ''' or true --', '$$', '\', E'E-1\n']) id;
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(31);
+select plan(66);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -26,6 +26,12 @@ select is_empty('select name from api.verify() group by name having count(*) > 1
 select is((select provolatile::text from pg_proc where oid = 'api.verify()'::regprocedure), 's',
           'all are judged in one snapshot');
 
+create function pg_temp.offenders(p_name text) returns text language sql as $$
+  select case when r.violations > 0 then r.sample end from api.verify() r where r.name = p_name
+$$;
+create function pg_temp.queued() returns bigint language sql as $$
+  select min(q.id) from hubspot_sync.sync_queue q
+$$;
 -- Each break is made without the triggers that would prevent it, and undone. ------------------
 savepoint sound;
 set local session_replication_role = replica;
@@ -149,6 +155,191 @@ select is((select violations from red where name = 'queued_until_synced'), 2::bi
           'a sent change is no open one');
 update hubspot_sync.hubspot_bookings set hubspot_id = booking_id;
 select is_empty('table red', 'with HubSpot''s ids there nothing is missing');
+rollback to sound;
+
+-- The checks of links, chains and guards, each broken once. -------------------------------------
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings b set exam = null from made where b.id = made.id
+   and made.student_id = 'S-1';
+select is(pg_temp.offenders('bookings_linked'),
+       (select booking_id from made where student_id = 'S-1'),
+          'a booking that does not know its exam, which is here, is named');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings b set contact = null from made where b.id = made.id
+   and made.student_id = 'S-1';
+select is(pg_temp.offenders('bookings_linked'),
+       (select booking_id from made where student_id = 'S-1'),
+          'one that does not know its contact, too');
+update hubspot_sync.hubspot_bookings b set contact_id = 'C-none', exam = null,
+       mock_exam_id = 'E-none' from made where b.id = made.id and made.student_id = 'S-1';
+select is(pg_temp.offenders('bookings_linked'), null, 'whose exam and contact are not here is not');
+rollback to sound;
+
+set local session_replication_role = replica;
+update hubspot_sync.credit_ledger l set credit = 'cs_credits' where l.reason = 'refund';
+select is(pg_temp.offenders('refund_where_spent'),
+          (select id::text from made where student_id = 'S-2'),
+          'a refund to another balance is named by its booking');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.credit_ledger l
+   set contact = (select id from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1')
+ where l.reason = 'refund';
+select is(pg_temp.offenders('refund_where_spent'),
+          (select id::text from made where student_id = 'S-2'),
+          'a refund to another contact, too');
+rollback to sound;
+
+set local session_replication_role = replica;
+update hubspot_sync.credit_ledger l
+   set balance_before = balance_before + 1, balance_after = balance_after + 1
+ where l.reason = 'refund';
+select is(pg_temp.offenders('ledger_chain'),
+          (select id::text from hubspot_sync.credit_ledger where reason = 'refund'),
+          'an entry that does not begin where the last one ended is named');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.credit_ledger l
+   set balance_before = 1, balance_after = balance_after + 1
+ where l.reason = 'opening'
+   and l.contact = (select id from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-2');
+select is((select violations from red where name = 'ledger_chain'), 2::bigint,
+          'a first entry that does not begin at 0 breaks the chain before and behind it');
+rollback to sound;
+
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings b set mock_type = 'Mini-mock' from made where b.id = made.id
+   and made.student_id = 'S-1';
+select is(pg_temp.offenders('bookings_match_exam'),
+          (select booking_id from made where student_id = 'S-1'),
+          'a booking of another type than its exam is named');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings b set exam_date = current_date + 9 from made
+ where b.id = made.id and made.student_id = 'S-1';
+select is(pg_temp.offenders('bookings_match_exam'),
+          (select booking_id from made where student_id = 'S-1'), 'of another day, too');
+rollback to sound;
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings b set mock_exam_id = 'E-2' from made
+ where b.id = made.id and made.student_id = 'S-1';
+select is(pg_temp.offenders('bookings_match_exam'),
+          (select booking_id from made where student_id = 'S-1'),
+          'one that names another exam than it holds a seat of, too');
+update hubspot_sync.hubspot_bookings set is_active = 'Cancelled';
+select is(pg_temp.offenders('bookings_match_exam'), null, 'without a seat it does not matter');
+rollback to sound;
+
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_mock_exams set deleted_at = now() where hubspot_id = 'E-1';
+select is(pg_temp.offenders('deleted_exams_empty'), 'E-1',
+          'a deleted exam with an active booking is named');
+rollback to sound;
+
+set local session_replication_role = replica;
+insert into hubspot_sync.hubspot_contact_credits (hubspot_id, student_id, email)
+values ('C-1b', 'S-1', 'ANN@example.com');
+select is(pg_temp.offenders('contacts_unique'),
+          (select min(id::text) from hubspot_sync.hubspot_contact_credits where student_id = 'S-1'),
+          'two spellings of one person''s email are named');
+insert into hubspot_sync.migration_findings (table_name, record, finding)
+select 'hubspot_contact_credits',
+       id, 'test' from hubspot_sync.hubspot_contact_credits where hubspot_id = 'C-1b';
+select is(pg_temp.offenders('contacts_unique'), null,
+          'a pair that the migration found and told is not');
+rollback to sound;
+
+set local session_replication_role = replica;
+update hubspot_sync.hubspot_bookings b set student_id = '' from made where b.id = made.id
+   and made.student_id = 'S-1';
+select is(pg_temp.offenders('ids_present'), (select id::text from made where student_id = 'S-1'),
+          'a booking with an empty id is named');
+update hubspot_sync.hubspot_bookings set exempt = true;
+select is(pg_temp.offenders('ids_present'), null, 'old data that was told is not');
+rollback to sound;
+
+alter table hubspot_sync.hubspot_bookings disable trigger hubspot_bookings_seats_insert;
+select alike(pg_temp.offenders('guards_in_place'), '%hubspot_bookings_seats_insert%',
+             'a trigger that is disabled is named');
+rollback to sound;
+alter table hubspot_sync.hubspot_bookings enable replica trigger hubspot_bookings_seats_insert;
+select alike(pg_temp.offenders('guards_in_place'), '%hubspot_bookings_seats_insert%',
+             'one that fires for replicas alone, too');
+rollback to sound;
+alter table hubspot_sync.hubspot_bookings enable always trigger hubspot_bookings_seats_insert;
+select is(pg_temp.offenders('guards_in_place'), null, 'one that fires always is not');
+rollback to sound;
+alter table hubspot_sync.exam_seats add constraint doubted check (taken < 10) not valid;
+select alike(pg_temp.offenders('guards_in_place'), '%doubted%', 'a constraint not valid is named');
+rollback to sound;
+update pg_index set indisvalid = false
+ where indexrelid = 'hubspot_sync.bookings_one_active_per_day'::regclass;
+select alike(pg_temp.offenders('guards_in_place'), '%bookings_one_active_per_day%',
+             'an index not valid is named');
+rollback to sound;
+
+create table hubspot_sync.open ();
+select is(pg_temp.offenders('nothing_unprotected'), 'hubspot_sync.open',
+          'a table without row level security is named');
+rollback to sound;
+grant execute on function hubspot_sync.setting(text) to anon;
+select is(pg_temp.offenders('nothing_unprotected'), 'hubspot_sync.setting(text)',
+          'a function anon may run is named, its schema once');
+rollback to sound;
+grant select on hubspot_sync.booking_analytics to authenticated;
+select is(pg_temp.offenders('nothing_unprotected'), 'hubspot_sync.booking_analytics',
+          'a materialized view clients may read is named');
+rollback to sound;
+alter view hubspot_sync.booking_events set (security_invoker = false);
+grant select on hubspot_sync.booking_events to anon;
+select is(pg_temp.offenders('nothing_unprotected'), 'hubspot_sync.booking_events',
+          'a view with its owner''s rights, too');
+rollback to sound;
+alter function api.get_booking(uuid, text, text) reset search_path;
+select alike(pg_temp.offenders('nothing_unprotected'), '%get_booking%',
+             'a function of api with its owner''s rights and any search_path is named');
+rollback to sound;
+create table public.open ();
+select is(pg_temp.offenders('nothing_unprotected'), null, 'what is not ours is not ours to verify');
+rollback to sound;
+
+update hubspot_sync.sync_queue set synced = true where id = pg_temp.queued();
+select is(pg_temp.offenders('queue_consistent'), pg_temp.queued()::text,
+          'a row that was synced at no time is named');
+rollback to sound;
+update hubspot_sync.sync_queue set synced_at = now() where id = pg_temp.queued();
+select is(pg_temp.offenders('queue_consistent'), pg_temp.queued()::text,
+          'one with a time that was not synced, too');
+rollback to sound;
+update hubspot_sync.sync_queue set synced = true, synced_at = now(), epoch = 1
+ where id = pg_temp.queued();
+select is(pg_temp.offenders('queue_consistent'), pg_temp.queued()::text,
+          'one that is synced and leased, too');
+rollback to sound;
+update hubspot_sync.sync_queue set dead_at = now(), epoch = 1 where id = pg_temp.queued();
+select is(pg_temp.offenders('queue_consistent'), pg_temp.queued()::text,
+          'one that is dead and leased, too');
+rollback to sound;
+update hubspot_sync.sync_queue set dead_at = now() where id = pg_temp.queued();
+select is(pg_temp.offenders('queue_consistent'), null, 'a dead letter is in order');
+rollback to sound;
+
+insert into hubspot_sync.hubspot_contact_credits (student_id, email)
+values ('S-5', 'new@example.com');
+savepoint new_contact;
+set local session_replication_role = replica;
+delete from hubspot_sync.sync_queue q using hubspot_sync.hubspot_contact_credits c
+ where q.record = c.id and c.student_id = 'S-5';
+select is(pg_temp.offenders('queued_until_synced'), 'S-5',
+          'a contact HubSpot lacks that is not in the outbox is named');
+insert into hubspot_sync.sync_errors (direction, entity, record, error_message)
+select 'supabase_to_hubspot', 'hubspot_contact_credits', c.id, 'why'
+  from hubspot_sync.hubspot_contact_credits c where c.student_id = 'S-5';
+select is(pg_temp.offenders('queued_until_synced'), null, 'with an open error it is known');
+update hubspot_sync.sync_errors set resolved_at = now();
+select is(pg_temp.offenders('queued_until_synced'), 'S-5', 'with a healed one it is not');
 rollback to sound;
 
 -- Many ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ declare
   v_refusal hubspot_sync.refusal;
 begin
   perform hubspot_sync.require_read_committed();
-  perform hubspot_sync.require_short(p_reason);
+  perform hubspot_sync.require_short(p_booking_id, p_reason);
   v_booking := hubspot_sync.lock_booking(p_booking_id);
   if v_booking.is_active = 'Cancelled' then
     return hubspot_sync.booking_answer(v_booking, true);
@@ -31,6 +31,9 @@ begin
     from hubspot_sync.release_bookings(array[v_booking.id], p_reason) r;
   return hubspot_sync.booking_answer(v_booking, false);
 exception
+  when numeric_value_out_of_range then
+    raise exception 'the balance booking % goes back to is too large', p_booking_id
+      using errcode = '22023', hint = 'Correct it with api.adjust_credits first.';
   when lock_not_available or deadlock_detected then
     raise exception 'booking % is busy', p_booking_id
       using errcode = 'MBBSY', hint = 'Send the same request again.';

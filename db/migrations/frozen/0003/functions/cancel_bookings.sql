@@ -27,9 +27,10 @@ begin
   perform hubspot_sync.require_short(p_reason);
   if p_booking_ids is null or cardinality(p_booking_ids) not between 1 and 1000
      or array_ndims(p_booking_ids) > 1
-     or exists (select from unnest(p_booking_ids) i (value) where coalesce(trim(i.value), '') = '')
+     or exists (select from unnest(p_booking_ids) i (value)
+                 where coalesce(trim(i.value), '') = '' or length(i.value) > 500)
   then
-    raise exception 'p_booking_ids has % entries, or an empty one',
+    raise exception 'p_booking_ids has % entries, an empty one, or one over 500 characters',
       coalesce(cardinality(p_booking_ids), 0)
       using errcode = '22023', hint = 'Give 1 to 1000 booking ids in one array.';
   end if;
@@ -84,6 +85,10 @@ begin
     return next v_result;
   end loop;
 exception
+  when numeric_value_out_of_range then
+    raise exception 'the balance one of % bookings goes back to is too large',
+      cardinality(p_booking_ids)
+      using errcode = '22023', hint = 'Correct it with api.adjust_credits first.';
   when lock_not_available or deadlock_detected then
     raise exception 'one of % bookings is busy', cardinality(p_booking_ids)
       using errcode = 'MBBSY', hint = 'Send the same request again.';

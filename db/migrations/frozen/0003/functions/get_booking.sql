@@ -14,6 +14,7 @@ declare
   v_own text := hubspot_sync.caller_email();
   v_booking hubspot_sync.hubspot_bookings;
 begin
+  perform hubspot_sync.require_short(p_hubspot_id, p_booking_id);
   if p_id is not null then
     select b.* into v_booking
       from hubspot_sync.hubspot_bookings b

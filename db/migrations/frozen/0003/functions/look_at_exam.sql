@@ -15,13 +15,14 @@ begin
     from hubspot_sync.hubspot_mock_exams e
     join hubspot_sync.exam_seats s on s.exam = e.id
     left join hubspot_sync.credit_types t on t.mock_type = e.mock_type
-   where e.hubspot_id = p_mock_exam_id;
+   where e.hubspot_id = p_mock_exam_id
+     and e.deleted_at is null;
   return v_exam;
 end;
 $$;
 
 comment on function hubspot_sync.look_at_exam(text, text) is
-  'An exam by its HubSpot id, as a bookable_exam of nulls when there is none. p_key: an '
-  'idempotency key to look for in the same snapshot, or null. Volatile, so that each call sees '
+  'An exam by its HubSpot id, as a bookable_exam of nulls when there is none, or it was deleted. '
+  'p_key: an idempotency key to look for in the same snapshot, or null. Volatile, so that each call sees '
   'what has committed by then.';
 revoke execute on function hubspot_sync.look_at_exam(text, text) from public, anon, authenticated;

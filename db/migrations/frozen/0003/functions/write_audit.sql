@@ -45,7 +45,7 @@ begin
     values
       (tg_table_name, new.id, new.hubspot_id, 'update', v_fields, v_old, v_new,
        hubspot_sync.actor(), v_event,
-       nullif(current_setting('hubspot_sync.reason', true), ''), hubspot_sync.clock());
+       nullif(trim(current_setting('hubspot_sync.reason', true)), ''), hubspot_sync.clock());
   elsif tg_op = 'INSERT' then
     insert into hubspot_sync.supabase_audit_log
       (table_name, record, hubspot_id, operation, new_values, actor, event_type, created_at)
