@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint check freeze types sandbox sandbox-stop clean
+.PHONY: help demo test mutants bench lint check freeze types sandbox sandbox-stop clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ demo: .venv/.demo ## Show the booking system at work, on servers of its own
 
 test: .venv/.dev ## Run all tests
 	@$(BIN)/pytest
+
+mutants: .venv/.dev ## Break the SQL on purpose; every time a test must notice
+	@$(BIN)/python tests/mutants.py
 
 bench: .venv/.demo ## Measure it beside its baselines
 	@$(BIN)/python -m bench

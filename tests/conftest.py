@@ -185,9 +185,20 @@ def databases(stack: Stack, postgres_server: SimpleNamespace) -> Databases:
 def _migrate(
     *, host: str, port: int, user: str, dbname: str, password: str | None, **_: Any
 ) -> None:
-    """Bring the template up to date; pytest-postgresql calls it once per run."""
+    """Bring the template up to date; pytest-postgresql calls it once per run.
+
+    With MUTANT in the environment the database is then broken, see tests/mutants.py.
+    """
     secret = f":{quote(password, safe='')}" if password else ""
-    migrate(f"postgresql://{quote(user, safe='')}{secret}@{host}:{port}/{quote(dbname)}")
+    url = f"postgresql://{quote(user, safe='')}{secret}@{host}:{port}/{quote(dbname)}"
+    migrate(url)
+    if os.environ.get("MUTANT"):
+        import mutants
+
+        try:
+            mutants.apply_named(url)
+        except mutants.MutationError as error:
+            pytest.exit(str(error), returncode=mutants.CANNOT_APPLY)
 
 
 migrated = factories.postgresql_noproc(depends_on="postgres_server", dbname=RUN, load=[_migrate])

@@ -13,7 +13,7 @@ from world import (
 # Two bookings
 
 
-def outcome(step):
+def who(step):
     """Who was booked, or the SQLSTATE of the refusal."""
     try:
         return step.row()["student_id"]
@@ -60,7 +60,7 @@ def test_of_many_waiting_for_the_last_seat_one_books_when_its_holder_rolls_back(
     for step in steps:
         step.waits_for(first, *others)
     first.rollback()
-    answers = [outcome(step) for step in steps]
+    answers = [who(step) for step in steps]
     (booked,) = [student for student in students if student in answers]
     assert sorted(answers) == sorted(["MBFUL"] * 5 + [booked])
     assert world.seated() == [booked]
@@ -77,7 +77,7 @@ def test_of_many_waiting_for_the_last_seat_none_books_when_its_holder_commits(wo
     for step in steps:
         step.waits_for(first, *others)
     first.commit()
-    assert [outcome(step) for step in steps] == ["MBFUL"] * 6
+    assert [who(step) for step in steps] == ["MBFUL"] * 6
     assert world.seated() == ["ann"]
 
 

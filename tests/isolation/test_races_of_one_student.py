@@ -23,6 +23,19 @@ def test_of_two_requests_with_one_key_the_second_waits_and_replays_the_first(wor
     assert world.credits("ann") == 0
 
 
+def test_a_replay_needs_no_credit_and_no_day_without_bookings(world):
+    world.exam(capacity=5)
+    world.students("ann", credits=1)
+    first, second = world.sessions("first", "second")
+    first.begin()
+    answer = book(first, "ann", key="k1").row()
+    step = book(second, "ann", key="k1")
+    step.waits_for(first)
+    first.commit()
+    assert step.row() == answer | {"replayed": True}
+    assert book(first, "ann", key="k1").row() == answer | {"replayed": True}
+
+
 def test_of_two_requests_with_one_key_the_second_books_when_the_first_rolls_back(world):
     world.exam(capacity=1)
     world.students("ann", credits=1)

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import dict_row
 from sessions import Session, Sessions, Step
 
-SJ = "Situational Judgment"
+SJ, CS = "Situational Judgment", "Clinical Skills"
 
 _BOOK = """
   select *
@@ -21,9 +21,15 @@ _WRITE_AS_ANOTHER_APPLICATION = """
   insert into hubspot_sync.hubspot_bookings
     (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_email, is_active)
   values
-    (%(number)s, 'OLD-' || %(number)s, %(exam)s, 'C-' || %(student)s, %(student)s,
+    (%(hubspot_id)s, 'OLD-' || %(number)s, %(exam)s, 'C-' || %(student)s, %(student)s,
      %(student)s || '@example.com', 'Active')
   returning booking_id
+"""
+_PATIENT_FUNCTIONS = """
+  select p.oid::regprocedure::text as function
+    from pg_catalog.pg_proc p
+   where p.pronamespace = 'api'::regnamespace
+     and exists (select from unnest(p.proconfig) c where c like 'lock_timeout=%')
 """
 _STATE = """
   select (select jsonb_agg(to_jsonb(t) order by t.id) from hubspot_sync.hubspot_bookings t),
@@ -52,6 +58,25 @@ def set_capacity(session: Session, capacity: int, exam: str = "E1") -> Step:
     return session.start("select api.set_exam_capacity(%(exam)s, %(n)s)", exam=exam, n=capacity)
 
 
+def call(session: Session, function: str, **arguments: Any) -> Step:
+    """Begin a call of any function of api; arguments are named without their p_."""
+    named = ", ".join(f"p_{name} => %({name})s" for name in arguments)
+    return session.start(f"select r.* from api.{function}({named}) r", **arguments)
+
+
+def move(session: Session, booking_id: str, exam: str) -> Step:
+    """Begin moving a booking to another exam."""
+    return call(session, "move_booking", booking_id=booking_id, mock_exam_id=exam)
+
+
+def outcome(step: Step) -> str:
+    """`done`, `replayed`, or the SQLSTATE of the refusal."""
+    try:
+        return "replayed" if step.row().get("replayed") else "done"
+    except psycopg.Error as error:
+        return error.sqlstate or str(error)
+
+
 def change_exam(session: Session, assignment: str, exam: str = "E1") -> Step:
     """Begin a direct update of an exam, past the functions."""
     return session.start(
@@ -60,10 +85,28 @@ def change_exam(session: Session, assignment: str, exam: str = "E1") -> Step:
     )
 
 
-def write_booking(session: Session, student: str, number: int, exam: str = "E1") -> Step:
-    """Begin the insert of a booking as another application makes it, past the functions."""
+def change_contact(session: Session, student: str, assignment: str) -> Step:
+    """Begin a direct update of a contact, past the functions."""
     return session.start(
-        _WRITE_AS_ANOTHER_APPLICATION, number=str(number), exam=exam, student=student
+        f"update hubspot_sync.hubspot_contact_credits set {assignment}"
+        " where student_id = %(student)s",
+        student=student,
+    )
+
+
+def write_booking(
+    session: Session, student: str, number: int, exam: str = "E1", *, synced: bool = True
+) -> Step:
+    """Begin the insert of a booking as another application makes it, past the functions.
+
+    A booking that is not synced has no HubSpot id yet.
+    """
+    return session.start(
+        _WRITE_AS_ANOTHER_APPLICATION,
+        number=str(number),
+        hubspot_id=str(number) if synced else None,
+        exam=exam,
+        student=student,
     )
 
 
@@ -105,22 +148,25 @@ class World:
 
     def lock_timeout(self, timeout: str) -> None:
         """How long the functions wait for a lock before they answer MBBSY."""
-        for function in (
-            "api.create_booking(text, text, text, text, text, text, text)",
-            "api.cancel_booking(text, text)",
-            "api.set_exam_capacity(text, integer)",
-        ):
-            self.execute(f"alter function {function} set lock_timeout = '{timeout}'")
+        for row in self.execute(_PATIENT_FUNCTIONS):
+            self.execute(f"alter function {row['function']} set lock_timeout = '{timeout}'")
 
     def exam(
-        self, hubspot_id: str = "E1", *, capacity: int = 1, mock_type: str = SJ, days: int = 30
+        self,
+        hubspot_id: str = "E1",
+        *,
+        capacity: int = 1,
+        mock_type: str = SJ,
+        days: int = 30,
+        is_open: bool = True,
     ) -> None:
-        """An open exam so many days from now."""
+        """An exam so many days from now."""
         self.execute(
             "insert into hubspot_sync.hubspot_mock_exams"
             " (hubspot_id, mock_exam_name, mock_type, exam_date, start_time, capacity, is_active)"
             " values (%(id)s, %(id)s, %(type)s, current_date + %(days)s::integer, '10:00',"
-            " %(capacity)s, 'true')",
+            " %(capacity)s, %(is_open)s)",
+            is_open=str(is_open).lower(),
             id=hubspot_id,
             type=mock_type,
             days=days,
@@ -144,6 +190,17 @@ class World:
             _BOOK, exam=exam, student=student, email=f"{student}@example.com", key=None
         )
         return row["booking_id"]
+
+    def day(self, days: int) -> str:
+        """The date so many days from now, as the database counts them."""
+        return str(self.value("select current_date + %(days)s::integer as day", days=days))
+
+    def booking(self, booking_id: str) -> dict[str, Any]:
+        """A booking's row."""
+        (row,) = self.execute(
+            "select * from hubspot_sync.hubspot_bookings where booking_id = %(id)s", id=booking_id
+        )
+        return row
 
     def seated(self, exam: str = "E1") -> list[str]:
         """Who has a seat, by student id."""

@@ -1,0 +1,554 @@
+"""The mutations of tests/mutants.py: what is broken, and which tests must notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One thing broken on purpose.
+
+    `function` has `old` in its body exactly once, and gets `new` in its place; without a
+    function, `new` is a statement to execute. `tests` are arguments of pytest: a file, or a
+    file and a `-k` expression after a blank.
+    """
+
+    name: str
+    function: str | None
+    old: str
+    new: str
+    tests: tuple[str, ...] = ()
+
+
+ISOLATION = "tests/isolation/"
+SEATS = ISOLATION + "test_races_for_seats.py"
+STUDENT = ISOLATION + "test_races_of_one_student.py"
+EXAMS = ISOLATION + "test_races_of_exams.py"
+MOVES = ISOLATION + "test_races_of_moves.py"
+MANY = ISOLATION + "test_races_of_many_cancellations.py"
+BALANCES = ISOLATION + "test_races_of_balances.py"
+CONTACTS = ISOLATION + "test_races_of_contacts.py"
+ATTENDANCE = ISOLATION + "test_races_of_attendance.py"
+WRITERS = ISOLATION + "test_races_with_other_writers.py"
+JAMS = ISOLATION + "test_jams.py"
+LOGINS = "tests/py/test_logins.py"
+HISTORY = "tests/history/test_history.py"
+
+BOOK, SEAT = "api.create_booking", "hubspot_sync.book_seat"
+MOVE = "api.move_booking"
+RELEASE = "hubspot_sync.release_bookings"
+CASCADE = "hubspot_sync.hubspot_mock_exams_cascade"
+COUNT = "hubspot_sync.hubspot_bookings_seats"
+LEDGER = "hubspot_sync.hubspot_contact_credits_ledger"
+POST = "hubspot_sync.post_credit"
+ADMINISTRATOR = "perform hubspot_sync.require_administrator();"
+
+MUTANTS = [
+    # Booking
+    Mutant(
+        "a booking does not lock its contact",
+        SEAT,
+        "limit 1\n         for no key update;",
+        "limit 1;",
+        (f"{STUDENT} one_credit_pays or no_credit or two_requests",),
+    ),
+    Mutant(
+        "a booking does not look whether seats are left",
+        SEAT,
+        "if v_seats.taken > v_seats.capacity then",
+        "if false then",
+        (f"{SEATS} lowered",),
+    ),
+    Mutant(
+        "a booking counts the seats before it has the counter",
+        SEAT,
+        "if v_seats.taken > v_seats.capacity then",
+        "if p_exam.taken >= p_exam.capacity then",
+        (f"{SEATS} lowered",),
+    ),
+    Mutant(
+        "a booking sells one seat too many",
+        SEAT,
+        "if v_seats.taken > v_seats.capacity then",
+        "if v_seats.taken > v_seats.capacity + 1 then",
+        (f"{SEATS} lowered",),
+    ),
+    Mutant(
+        "a booking is refused one seat too early",
+        SEAT,
+        "if v_seats.taken > v_seats.capacity then",
+        "if v_seats.taken >= v_seats.capacity then",
+        (f"{SEATS} last_two",),
+    ),
+    Mutant(
+        "a booking does not look whether the exam is open",
+        SEAT,
+        "elsif not v_seats.is_open then",
+        "elsif false then",
+        (f"{SEATS} deactivated_while",),
+    ),
+    Mutant(
+        "a booking does not look whether the exam has changed",
+        SEAT,
+        "elsif not v_seats.unchanged then",
+        "elsif false then",
+        (f"{EXAMS} start_time",),
+    ),
+    Mutant(
+        "who waited at the gate books an exam that has moved",
+        BOOK,
+        "if v_in and (v_exam.mock_type",
+        "if false and (v_exam.mock_type",
+        (f"{EXAMS} waited_for_its_exam",),
+    ),
+    Mutant(
+        "a booking passes no gate",
+        BOOK,
+        "exit when v_in or v_refusal.code is not null",
+        "exit when true",
+        (f"{EXAMS} holds_one_slot",),
+    ),
+    Mutant(
+        "a booking spends nothing",
+        SEAT,
+        "v_credit, -1, 'booking'",
+        "v_credit, 0, 'booking'",
+        ("tests/sql/create_booking.sql",),
+    ),
+    Mutant(
+        "a shared credit is spent first",
+        "hubspot_sync.choose_credit",
+        "return case\n    when 0 <",
+        "return case\n    when p_shared and p_contact.shared_mock_credits > 0"
+        " then 'shared_mock_credits'\n    when 0 <",
+        ("tests/sql/create_booking.sql",),
+    ),
+    Mutant(
+        "shared credits pay for every type",
+        "hubspot_sync.choose_credit",
+        "when p_shared and",
+        "when",
+        ("tests/sql/create_booking.sql",),
+    ),
+    Mutant(
+        "two bookings of one exam are allowed",
+        None,
+        "",
+        "drop index hubspot_sync.bookings_one_active_per_exam",
+        (f"{WRITERS} nobody_knows",),
+    ),
+    Mutant(
+        "two bookings of one type and day are allowed",
+        None,
+        "",
+        "drop index hubspot_sync.bookings_one_active_per_day",
+        (f"{STUDENT} one_type_and_day",),
+    ),
+    # Keys
+    Mutant(
+        "a key seen at the insert is not replayed",
+        SEAT,
+        "if v_constraint = 'hubspot_bookings_idempotency_key_key' then",
+        "if v_constraint = 'none' then",
+        (f"{STUDENT} one_key_for_two_students",),
+    ),
+    Mutant(
+        "a key is not replayed before a refusal for the student",
+        SEAT,
+        "if p_key is not null then\n    v_answer",
+        "if false then\n    v_answer",
+        (f"{STUDENT} needs_no_credit",),
+    ),
+    Mutant(
+        "a key is not replayed before a refusal for the exam",
+        BOOK,
+        "v_answer := hubspot_sync.replay_booking(v_key, v_request);",
+        "v_answer := null;",
+        ("tests/sql/create_booking.sql",),
+    ),
+    Mutant(
+        "the look does not tell that a key is known",
+        BOOK,
+        "v_refusal.code is null or v_exam.key_known or",
+        "v_refusal.code is null or",
+        ("tests/sql/create_booking.sql",),
+    ),
+    Mutant(
+        "a key is replayed for any request",
+        "hubspot_sync.replay_booking",
+        "if v_differing is not null then",
+        "if false then",
+        (f"{STUDENT} key",),
+    ),
+    Mutant(
+        "keys of bookings need not be unique",
+        None,
+        "",
+        "drop index hubspot_sync.hubspot_bookings_idempotency_key_key",
+        (f"{STUDENT} one_key_for_two_students",),
+    ),
+    Mutant(
+        "a replay tells the booking as it is now",
+        "hubspot_sync.replay_booking",
+        "when v_booking.idempotency_result is null",
+        "when true",
+        ("tests/sql/create_booking.sql",),
+    ),
+    # Cancelling
+    Mutant(
+        "cancelling does not lock the booking",
+        "hubspot_sync.lock_booking",
+        "and (v_own is null or lower(b.student_email) = v_own)\n     for no key update;",
+        "and (v_own is null or lower(b.student_email) = v_own);",
+        (f"{SEATS} refunds_once",),
+    ),
+    Mutant(
+        "cancelling locks the booking before its contact",
+        "hubspot_sync.lock_booking",
+        "perform\n     from hubspot_sync.hubspot_contact_credits c",
+        "perform from hubspot_sync.hubspot_bookings b where b.id = v_id for no key update;\n"
+        "perform\n     from hubspot_sync.hubspot_contact_credits c",
+        (f"{CONTACTS} held_up",),
+    ),
+    Mutant(
+        "a booking made active again is refunded again",
+        RELEASE,
+        "if exists (select from hubspot_sync.credit_ledger l",
+        "if false and exists (select from hubspot_sync.credit_ledger l",
+        ("tests/sql/cancel_booking.sql",),
+    ),
+    Mutant(
+        "the ledger takes two refunds of one booking",
+        None,
+        "",
+        "drop index hubspot_sync.credit_ledger_once_per_booking",
+        ("tests/sql/hubspot_contact_credits_ledger.sql", "tests/py/test_schema.py"),
+    ),
+    Mutant(
+        "a shared credit goes back to the wrong balance",
+        RELEASE,
+        "when 'Shared Token' then 'shared_mock_credits'",
+        "when 'Shared Token' then 'sj_credits'",
+        ("tests/sql/cancel_booking.sql",),
+    ),
+    Mutant(
+        "a cancelled booking is cancelled again",
+        "api.cancel_booking",
+        "if v_booking.is_active = 'Cancelled' then",
+        "if false then",
+        (f"{STUDENT} cancelled_twice",),
+    ),
+    Mutant(
+        "many cancellations lock bookings before contacts are theirs",
+        "api.cancel_bookings",
+        "order by c.id\n      for no key update;",
+        "order by c.id;",
+        (f"{MANY} held_at_a_student",),
+    ),
+    # Seats
+    Mutant(
+        "a new booking counts as two",
+        COUNT,
+        "select n.exam, count(*)",
+        "select n.exam, 2 * count(*)",
+        ("tests/sql/hubspot_bookings_seats.sql",),
+    ),
+    Mutant(
+        "a changed booking is not counted",
+        COUNT,
+        "having sum(c.delta) <> 0",
+        "having false",
+        ("tests/sql/hubspot_bookings_seats.sql",),
+    ),
+    Mutant(
+        "a deleted booking keeps its seat",
+        COUNT,
+        "select o.exam, count(*)",
+        "select o.exam, 0 * count(*)",
+        ("tests/sql/hubspot_bookings_seats.sql",),
+    ),
+    Mutant(
+        "a move takes the counter it leaves first",
+        COUNT,
+        "having sum(c.delta) <> 0\n       order by c.exam",
+        "having sum(c.delta) <> 0\n       order by sum(c.delta)",
+        (f"{MOVES} held_at_each_counter",),
+    ),
+    Mutant(
+        "a changed capacity does not reach the counter",
+        "hubspot_sync.hubspot_mock_exams_seats",
+        "set capacity = coalesce(new.capacity, 0),",
+        "set capacity = s.capacity,",
+        (f"{SEATS} capacity",),
+    ),
+    # Ledger and audit
+    Mutant(
+        "spending is not in the ledger",
+        LEDGER,
+        "continue when v_after = coalesce(v_before, 0);",
+        "continue when v_after = coalesce(v_before, 0) or v_reason = 'booking';",
+        ("tests/sql/create_booking.sql",),
+    ),
+    Mutant(
+        "the ledger names the owner as actor",
+        LEDGER,
+        "v_reason, hubspot_sync.actor(), v_entry",
+        "v_reason, current_user, v_entry",
+        ("tests/sql/hubspot_contact_credits_ledger.sql",),
+    ),
+    Mutant(
+        "a move is told as any change",
+        "hubspot_sync.write_audit",
+        "when 'mock_exam_id' = any (v_fields) then 'moved'",
+        "when false then 'moved'",
+        (f"{MOVES} same_move_twice",),
+    ),
+    # Moving
+    Mutant(
+        "a move passes no gate",
+        MOVE,
+        "perform hubspot_sync.pass_gate(trim(p_mock_exam_id));",
+        "",
+        (f"{EXAMS} holds_one_slot",),
+    ),
+    Mutant(
+        "a move does not look whether seats are left",
+        MOVE,
+        "if v_seats.taken > v_seats.capacity then",
+        "if false then",
+        (f"{MOVES} smaller_capacity",),
+    ),
+    Mutant(
+        "a move does not look whether its target is open",
+        MOVE,
+        "elsif not v_seats.is_open then",
+        "elsif false then",
+        (f"{MOVES} target_to_close",),
+    ),
+    Mutant(
+        "a cancelled booking is moved",
+        MOVE,
+        "v_refusal := hubspot_sync.refuse_release(v_booking);",
+        "v_refusal := null;",
+        (f"{MOVES} cancelled_booking",),
+    ),
+    Mutant(
+        "any credit pays for the exam a booking is moved to",
+        MOVE,
+        "or v_booking.mock_type is not distinct from v_exam.mock_type) then",
+        "or true) then",
+        (f"{MOVES} other_type",),
+    ),
+    Mutant(
+        "moving to where it is moves again",
+        MOVE,
+        "if v_booking.is_active = 'Active' and v_booking.mock_exam_id = trim",
+        "if false and v_booking.mock_exam_id = trim",
+        (f"{MOVES} same_move_twice",),
+    ),
+    # Exams
+    Mutant(
+        "an exam is moved with its gate open",
+        CASCADE,
+        "perform hubspot_sync.close_gate(new.hubspot_id);",
+        "",
+        (f"{EXAMS} holds_one_slot",),
+    ),
+    Mutant(
+        "closing the gate closes none of its slots",
+        "hubspot_sync.close_gate",
+        "generate_series(0, 3)",
+        "generate_series(4, 4)",
+        (f"{EXAMS} holds_one_slot",),
+    ),
+    Mutant(
+        "an exam that is moved leaves its bookings where they were",
+        CASCADE,
+        "and b.exam = new.id",
+        "and false",
+        (f"{EXAMS} takes_it_along",),
+    ),
+    Mutant(
+        "an exam that is moved takes no counter before its bookings",
+        CASCADE,
+        "perform from hubspot_sync.exam_seats s where s.exam = new.id for no key update;",
+        "",
+        (f"{WRITERS} is_moved",),
+    ),
+    Mutant(
+        "an exam that is moved meets its students in no order",
+        CASCADE,
+        "order by b.student_id, b.id",
+        "order by b.student_id = 'ben' or new.hubspot_id = 'E2', b.student_id <> 'ben'",
+        (f"{EXAMS} without_a_deadlock",),
+    ),
+    Mutant(
+        "another application's booking keeps the date its exam had",
+        COUNT,
+        "if v_foreign then",
+        "if false then",
+        (f"{WRITERS} is_moved",),
+    ),
+    Mutant(
+        "another application's move keeps the date its exam had",
+        COUNT,
+        "if v_delta > 0 then",
+        "if false then",
+        (f"{WRITERS} is_moved",),
+    ),
+    Mutant(
+        "contacts given crosswise are locked as they are found",
+        "api.upsert_contact",
+        "order by c.id\n      for no key update;",
+        "order by coalesce(c.hubspot_id = v_hubspot_id, false) desc\n      for no key update;",
+        (f"{CONTACTS} crosswise",),
+    ),
+    Mutant(
+        "a clash made by moving an exam is not noted",
+        CASCADE,
+        "insert into hubspot_sync.sync_conflicts (entity, record, field, postgres_value, decision)"
+        "\n        values (",
+        "perform (",
+        (f"{EXAMS} says_so",),
+    ),
+    Mutant(
+        "a deleted exam keeps its bookings",
+        "api.delete_exam",
+        "array(select b.id from hubspot_sync.hubspot_bookings b\n               where",
+        "array(select b.id from hubspot_sync.hubspot_bookings b\n               where false and",
+        (f"{EXAMS} deletion_waits",),
+    ),
+    Mutant(
+        "a deleted exam can be changed",
+        "hubspot_sync.lock_exam",
+        "if v_exam.id is null or v_exam.deleted_at is not null then",
+        "if v_exam.id is null then",
+        (f"{EXAMS} second_finds_nothing",),
+    ),
+    Mutant(
+        "an exam is changed without its lock",
+        "hubspot_sync.lock_exam",
+        "     for no key update;",
+        ";",
+        (f"{EXAMS} second_finds_nothing",),
+    ),
+    # Balances and contacts
+    Mutant(
+        "a grant forgets its key",
+        POST,
+        "'key', v_key,",
+        "'key', null,",
+        (f"{BALANCES} one_key",),
+    ),
+    Mutant(
+        "a key used for another student is a raw error",
+        POST,
+        "return hubspot_sync.replay_credit(v_key, v_request);\n    when lock",
+        "raise;\n    when lock",
+        (f"{BALANCES} two_students",),
+    ),
+    Mutant(
+        "a key of a grant is replayed for any request",
+        "hubspot_sync.replay_credit",
+        "if v_differing is not null then",
+        "if false then",
+        (f"{BALANCES} two_amounts",),
+    ),
+    Mutant(
+        "a new student is made without a claim",
+        "api.upsert_contact",
+        "perform hubspot_sync.claim_identity(v_student_id, v_email);",
+        "",
+        (f"{CONTACTS} spellings",),
+    ),
+    # Attendance
+    Mutant(
+        "attendance of a cancelled booking is marked",
+        "api.mark_attendance",
+        "if v_booking.is_active is null or v_booking.is_active not in",
+        "if false and v_booking.is_active not in",
+        (f"{ATTENDANCE} not_marked",),
+    ),
+    Mutant(
+        "bookings are completed before their day",
+        "api.complete_past_bookings",
+        "and b.exam_date < v_today",
+        "",
+        (f"{ATTENDANCE} later_exam",),
+    ),
+    # Who may
+    Mutant(
+        "a student may cancel anybody's booking",
+        "hubspot_sync.lock_booking",
+        "v_own text := hubspot_sync.caller_email();",
+        "v_own text := null;",
+        (LOGINS,),
+    ),
+    Mutant(
+        "a student may book for anybody",
+        BOOK,
+        "if lower(v_email) <> v_own then",
+        "if false then",
+        (LOGINS,),
+    ),
+    Mutant(
+        "a student may read anybody's credits",
+        "hubspot_sync.find_contact",
+        "if v_contact.id is null or lower(v_contact.email) <> v_own then",
+        "if v_contact.id is null then",
+        (LOGINS,),
+    ),
+    Mutant("a student may grant credits", "api.grant_credits", ADMINISTRATOR, "", (LOGINS,)),
+    Mutant(
+        "a student may cancel many bookings", "api.cancel_bookings", ADMINISTRATOR, "", (LOGINS,)
+    ),
+    Mutant(
+        "a student may change exams",
+        "hubspot_sync.lock_exam",
+        ADMINISTRATOR,
+        "",
+        (LOGINS,),
+    ),
+    # The frame
+    Mutant(
+        "any isolation level is accepted",
+        "hubspot_sync.require_read_committed",
+        "<> 'read committed'",
+        "= 'none'",
+        (f"{JAMS} isolation_level",),
+    ),
+    Mutant(
+        "a booking waits for ever",
+        None,
+        "",
+        "alter function api.create_booking(text, text, text, text, text, text, text)"
+        " reset lock_timeout",
+        (f"{JAMS} give_up",),
+    ),
+]
+
+EQUIVALENT = {
+    "the first look for a grant's key is left out: the ledger's unique index finds it, and its"
+    " handler gives the same answer": Mutant(
+        "a grant looks for its key late",
+        POST,
+        "v_answer := hubspot_sync.replay_credit(v_key, v_request);",
+        "v_answer := null;",
+    ),
+    "the second look is for what it spares: whatever it would see, book_seat sees when it has the"
+    " counter": Mutant(
+        "who waited at the gate does not look again",
+        BOOK,
+        "v_in := true;",
+        "v_in := true; exit;",
+    ),
+    "a second mention of a booking among many: its id is taken once by `any`, and told as"
+    " repeated by array_remove": Mutant(
+        "a booking named twice is released twice",
+        "api.cancel_bookings",
+        "or v_booking.id = any (v_free) then",
+        "or false then",
+    ),
+}
+"""Changes that change nothing a caller can see, by their reason; they are not counted."""
