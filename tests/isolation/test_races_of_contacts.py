@@ -253,9 +253,6 @@ def test_a_cancellation_held_up_by_its_contact_holds_nobody_else_up(world):
     assert outcome(step) == "done"
 
 
-@pytest.mark.xfail(
-    reason="hubspot_contact_credits_cascade locks ten bookings, changes them, then locks the rest"
-)
 def test_a_new_name_and_a_moved_exam_do_not_wait_for_each_other_for_ever(world):
     """More bookings than PL/pgSQL fetches at a time lie between the two that matter."""
     world.exam("E1", capacity=5, days=30)
