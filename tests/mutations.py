@@ -223,13 +223,14 @@ MUTANTS = [
         None,
         "",
         "drop index hubspot_sync.credit_ledger_once_per_booking",
-        ("tests/sql/hubspot_contact_credits_ledger.sql", "tests/py/test_schema.py"),
+        (f"{BALANCES} second_refund",),
     ),
     Mutant(
         "a shared credit goes back to the wrong balance",
         RELEASE,
-        "when 'Shared Token' then 'shared_mock_credits'",
-        "when 'Shared Token' then 'sj_credits'",
+        "(select l.credit from hubspot_sync.credit_ledger l\n        where l.booking",
+        "(select case l.credit when 'shared_mock_credits' then 'sj_credits' else l.credit end\n"
+        "         from hubspot_sync.credit_ledger l\n        where l.booking",
         ("tests/sql/cancel_booking.sql",),
     ),
     Mutant(
@@ -295,7 +296,7 @@ MUTANTS = [
         LEDGER,
         "v_reason, hubspot_sync.actor(), v_entry",
         "v_reason, current_user, v_entry",
-        ("tests/sql/hubspot_contact_credits_ledger.sql",),
+        (HISTORY,),
     ),
     Mutant(
         "a move is told as any change",
@@ -336,8 +337,8 @@ MUTANTS = [
     Mutant(
         "any credit pays for the exam a booking is moved to",
         MOVE,
-        "or v_booking.mock_type is not distinct from v_exam.mock_type) then",
-        "or true) then",
+        "v_exam.mock_type) is not true then",
+        "v_exam.mock_type) is null then",
         (f"{MOVES} other_type",),
     ),
     Mutant(

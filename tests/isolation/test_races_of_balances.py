@@ -204,3 +204,17 @@ def test_a_deletion_refunds_to_the_balance_a_grant_left(world, end):
     first.run(end)
     step.rows()
     assert world.credits("ann") == (6 if end == "commit" else 5)
+
+
+def test_the_ledger_itself_takes_no_second_refund_of_a_booking(world):
+    first, _ = ready(world)
+    world.booked("ann")
+    refund = (
+        "insert into hubspot_sync.credit_ledger"
+        " (contact, credit, delta, balance_before, balance_after, booking, reason, actor)"
+        " select l.contact, l.credit, 1, 4, 5, l.booking, 'refund', 'nobody'"
+        "   from hubspot_sync.credit_ledger l where l.reason = 'booking'"
+    )
+    first.run(refund)
+    assert first.start(refund).refused() == "23505"
+    first.rollback()
