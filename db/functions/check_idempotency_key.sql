@@ -24,7 +24,7 @@ end;
 $$;
 
 comment on function api.check_idempotency_key(text) is
-  'The booking made under a key; null when the key is null or unknown. Raises 42501 (not '
-  'allowed).';
+  'The booking made under a key, found = true; for a key that is null or unknown null, which '
+  'over HTTP arrives as an object of nulls. Raises 42501 (not allowed).';
 revoke execute on function api.check_idempotency_key(text) from public, anon, authenticated;
 grant execute on function api.check_idempotency_key(text) to authenticated, service_role;

@@ -47,17 +47,20 @@ begin
   end if;
 
   perform hubspot_sync.claim_identity(v_student_id, v_email);
+  perform from hubspot_sync.hubspot_contact_credits c
+    where c.hubspot_id = v_hubspot_id
+       or c.student_id = v_student_id and lower(c.email) = lower(v_email)
+    order by c.id
+      for no key update;
   select c.* into v_by_id
     from hubspot_sync.hubspot_contact_credits c
-   where c.hubspot_id = v_hubspot_id
-     for no key update;
+   where c.hubspot_id = v_hubspot_id;
   select c.* into v_contact
     from hubspot_sync.hubspot_contact_credits c
    where c.student_id = v_student_id
      and lower(c.email) = lower(v_email)
    order by c.created_at, c.id
-   limit 1
-     for no key update;
+   limit 1;
   if v_contact.id <> v_by_id.id or v_contact.hubspot_id <> v_hubspot_id then
     raise exception 'student % and HubSpot id % are two contacts', v_student_id, v_hubspot_id
       using errcode = 'MBIDC',

@@ -132,7 +132,8 @@ comment on function api.upsert_exam(
   'left out stays. p_mock_exam_id: its HubSpot id. p_is_active: opens or closes it and forgets '
   'a scheduled activation. A new date reaches the exam''s bookings in the same transaction; one '
   'that thereby is a student''s second of that type and day is kept, marked exempt and noted in '
-  'sync_conflicts. A deleted exam is brought back, inactive. Raises 22023 (argument missing, '
+  'sync_conflicts. A deleted exam is brought back, inactive unless said. Raises 22023 (argument '
+  'missing, '
   'too long, unreadable, or no such type), MBCAP (negative capacity), MBPST (it would have '
   'started), MBTYP (another type while seats are taken), MBBSY (try again), MBISO (isolation '
   'level), 42501 (not allowed).';

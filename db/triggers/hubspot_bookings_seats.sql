@@ -58,6 +58,14 @@ begin
        order by c.exam
     loop
       update hubspot_sync.exam_seats s set taken = s.taken + v_delta where s.exam = v_exam;
+      if v_delta > 0 then
+        update hubspot_sync.hubspot_bookings b
+           set mock_type = e.mock_type, exam_date = e.exam_date
+          from hubspot_sync.hubspot_mock_exams e
+         where e.id = v_exam
+           and b.id in (select n.id from new_rows n where n.exam = v_exam)
+           and (b.mock_type <> e.mock_type or b.exam_date::date <> e.exam_date);
+      end if;
     end loop;
   end if;
   return null;

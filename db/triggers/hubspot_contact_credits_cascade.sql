@@ -10,54 +10,42 @@ create or replace function hubspot_sync.hubspot_contact_credits_cascade()
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_clashing uuid[];
+  v_before text := nullif(concat_ws(' ', old.firstname, old.lastname), '');
+  v_after text := nullif(concat_ws(' ', new.firstname, new.lastname), '');
+  v_booking record;
 begin
-  perform from hubspot_sync.hubspot_bookings b
-    where b.student_id = old.student_id and b.contact = new.id
-    order by b.id
-      for no key update;
+  for v_booking in
+    select b.id, b.mock_exam_id
+      from hubspot_sync.hubspot_bookings b
+     where b.student_id = old.student_id and b.contact = new.id
+     order by b.id
+       for no key update
   loop
-    v_clashing := array(
-      select b.id
-        from hubspot_sync.hubspot_bookings b
-       where old.student_id <> new.student_id
-         and b.student_id = old.student_id
-         and b.contact = new.id
-         and b.is_active = 'Active'
-         and not b.exempt
-         and exists (
-           select from hubspot_sync.hubspot_bookings o
-            where o.student_id = new.student_id
-              and (o.mock_exam_id = b.mock_exam_id
-                   or o.mock_type = b.mock_type and o.exam_date::date = b.exam_date::date)
-              and o.is_active = 'Active'
-              and not o.exempt));
     begin
       update hubspot_sync.hubspot_bookings b
          set student_id = new.student_id,
              student_email = new.email,
-             student_name = case
-               when b.student_name is not distinct from
-                    nullif(concat_ws(' ', old.firstname, old.lastname), '')
-                 then nullif(concat_ws(' ', new.firstname, new.lastname), '')
-               else b.student_name end,
-             exempt = b.exempt or b.id = any (v_clashing),
+             student_name = case when b.student_name is not distinct from v_before
+               then v_after else b.student_name end,
              updated_at = hubspot_sync.clock()
-       where b.student_id = old.student_id
-         and b.contact = new.id;
-      exit;
+       where b.id = v_booking.id;
     exception
       when unique_violation then
-        null;  -- the other student booked this moment: look again
+        update hubspot_sync.hubspot_bookings b
+           set student_id = new.student_id,
+               student_email = new.email,
+               student_name = case when b.student_name is not distinct from v_before
+                 then v_after else b.student_name end,
+               exempt = true,
+               updated_at = hubspot_sync.clock()
+         where b.id = v_booking.id;
+        insert into hubspot_sync.sync_conflicts
+          (entity, record, field, postgres_value, hubspot_value, decision)
+        values ('hubspot_bookings', v_booking.id, 'student_id', old.student_id, new.student_id,
+                format('kept as exempt: student %s has another active booking for exam %s, or for'
+                       ' its type that day', new.student_id, v_booking.mock_exam_id));
     end;
   end loop;
-  insert into hubspot_sync.sync_conflicts
-    (entity, record, field, postgres_value, hubspot_value, decision)
-  select 'hubspot_bookings', b.id, 'student_id', old.student_id, new.student_id,
-         format('kept as exempt: student %s has another active booking for exam %s or that day',
-                new.student_id, b.mock_exam_id)
-    from hubspot_sync.hubspot_bookings b
-   where b.id = any (v_clashing);
   return null;
 end;
 $$;

@@ -9,7 +9,7 @@ create or replace function hubspot_sync.hubspot_mock_exams_cascade()
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_clashing uuid[];
+  v_booking record;
 begin
   perform hubspot_sync.close_gate(new.hubspot_id);
   perform from hubspot_sync.hubspot_bookings b
@@ -18,42 +18,35 @@ begin
       for no key update;
   -- Other applications pass no gate. They wait for the counter, and look at the exam again then.
   perform from hubspot_sync.exam_seats s where s.exam = new.id for no key update;
+  -- One by one, in the order of students: two exams that move to one day meet them alike.
+  for v_booking in
+    select b.id, b.student_id
+      from hubspot_sync.hubspot_bookings b
+     where b.mock_exam_id = new.hubspot_id
+       and b.exam = new.id
+       and b.is_active in ('Active', 'Completed')
+     order by b.student_id, b.id
   loop
-    v_clashing := array(
-      select b.id
-        from hubspot_sync.hubspot_bookings b
-       where b.mock_exam_id = new.hubspot_id
-         and b.is_active = 'Active'
-         and not b.exempt
-         and exists (
-           select from hubspot_sync.hubspot_bookings o
-            where o.student_id = b.student_id
-              and o.mock_type = new.mock_type
-              and o.exam_date::date = new.exam_date
-              and o.is_active = 'Active'
-              and not o.exempt
-              and o.id <> b.id));
     begin
       update hubspot_sync.hubspot_bookings b
          set mock_type = new.mock_type,
              exam_date = new.exam_date,
-             exempt = b.exempt or b.id = any (v_clashing),
              updated_at = hubspot_sync.clock()
-       where b.mock_exam_id = new.hubspot_id
-         and b.exam = new.id
-         and b.is_active in ('Active', 'Completed');
-      exit;
+       where b.id = v_booking.id;
     exception
       when unique_violation then
-        null;  -- one of the students booked elsewhere this moment: look again
+        update hubspot_sync.hubspot_bookings b
+           set mock_type = new.mock_type,
+               exam_date = new.exam_date,
+               exempt = true,
+               updated_at = hubspot_sync.clock()
+         where b.id = v_booking.id;
+        insert into hubspot_sync.sync_conflicts (entity, record, field, postgres_value, decision)
+        values ('hubspot_bookings', v_booking.id, 'exam_date', new.exam_date::text,
+                format('kept as exempt: student %s has another active booking of %s that day',
+                       v_booking.student_id, new.mock_type));
     end;
   end loop;
-  insert into hubspot_sync.sync_conflicts (entity, record, field, postgres_value, decision)
-  select 'hubspot_bookings', b.id, 'exam_date', new.exam_date::text,
-         format('kept as exempt: student %s has another active booking of %s that day',
-                b.student_id, new.mock_type)
-    from hubspot_sync.hubspot_bookings b
-   where b.id = any (v_clashing);
   return null;
 end;
 $$;

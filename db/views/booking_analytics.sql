@@ -7,7 +7,7 @@ create materialized view hubspot_sync.booking_analytics as
     select e.id,
            date_trunc('week', e.exam_date::timestamp)::date as week,
            e.mock_type,
-           s.capacity,
+           case when e.deleted_at is null then s.capacity end as capacity,
            s.taken
       from hubspot_sync.hubspot_mock_exams e
       join hubspot_sync.exam_seats s on s.exam = e.id
@@ -38,6 +38,7 @@ create index booking_analytics_week on hubspot_sync.booking_analytics (week);
 
 comment on materialized view hubspot_sync.booking_analytics is
   'Per week (its Monday) and mock type: total_bookings made, cancellations among them, '
-  'avg_capacity in seats and avg_utilization (seats taken / capacity, 1 is full) per exam. '
+  'avg_capacity in seats and avg_utilization (seats taken / capacity, 1 is full) per exam that '
+  'is not deleted. '
   'Refreshed by hubspot_sync.refresh_analytics.';
 revoke all on hubspot_sync.booking_analytics from public, anon, authenticated;

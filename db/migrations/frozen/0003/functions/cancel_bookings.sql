@@ -26,8 +26,11 @@ begin
   perform hubspot_sync.require_read_committed();
   perform hubspot_sync.require_short(p_reason);
   if p_booking_ids is null or cardinality(p_booking_ids) not between 1 and 1000
-     or array_ndims(p_booking_ids) > 1 then
-    raise exception 'p_booking_ids has % entries', coalesce(cardinality(p_booking_ids), 0)
+     or array_ndims(p_booking_ids) > 1
+     or exists (select from unnest(p_booking_ids) i (value) where coalesce(trim(i.value), '') = '')
+  then
+    raise exception 'p_booking_ids has % entries, or an empty one',
+      coalesce(cardinality(p_booking_ids), 0)
       using errcode = '22023', hint = 'Give 1 to 1000 booking ids in one array.';
   end if;
 

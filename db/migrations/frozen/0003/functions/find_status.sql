@@ -8,7 +8,7 @@ as $$
 declare
   v_status text := hubspot_sync.booking_status(trim(p_status));
 begin
-  if nullif(trim(p_status), '') is null then
+  if p_status is null then
     return null;
   end if;
   if v_status not in ('Active', 'Cancelled', 'Completed') then
@@ -20,6 +20,6 @@ end;
 $$;
 
 comment on function hubspot_sync.find_status(text) is
-  'Active, Cancelled or Completed for any spelling of these, null for null or an empty text. '
+  'Active, Cancelled or Completed for any spelling of these, null for null. '
   'Raises 22023 for another word.';
 revoke execute on function hubspot_sync.find_status(text) from public, anon, authenticated;

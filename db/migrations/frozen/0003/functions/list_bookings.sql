@@ -21,7 +21,7 @@ declare
   v_condition text;
 begin
   perform hubspot_sync.require_administrator();
-  if nullif(trim(p_mock_type), '') is not null then
+  if p_mock_type is not null then
     v_mock_type := (hubspot_sync.find_mock_type(p_mock_type)).mock_type;
   end if;
   v_condition := concat_ws(' and ',
@@ -29,10 +29,10 @@ begin
       'b.exam_date between coalesce($1::date, ''-infinity'') and coalesce($2::date, ''infinity'')'
     end,
     case when v_mock_type is not null then 'b.mock_type = $3' end,
-    case when nullif(trim(p_status), '') is not null then 'b.is_active = $4' end,
-    case when nullif(trim(p_mock_exam_id), '') is not null then 'b.mock_exam_id = $5' end,
-    case when nullif(trim(p_student_id), '') is not null then 'b.student_id = $6' end,
-    case when nullif(trim(p_email), '') is not null then 'lower(b.student_email) = $7' end);
+    case when p_status is not null then 'b.is_active = $4' end,
+    case when p_mock_exam_id is not null then 'b.mock_exam_id = $5' end,
+    case when p_student_id is not null then 'b.student_id = $6' end,
+    case when p_email is not null then 'lower(b.student_email) = $7' end);
   return hubspot_sync.page_of_bookings(
     coalesce(nullif(v_condition, ''), 'true'), p_page, p_page_size, p_exam_date_from::text,
     p_exam_date_to::text, v_mock_type, hubspot_sync.find_status(p_status),
