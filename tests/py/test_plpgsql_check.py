@@ -116,8 +116,8 @@ def test_the_extension_finds_what_is_wrong(checked):
             $$
             """
         )
-        said = [row.message for row in map(lambda row: Finding(*row), checked.execute(FINDINGS))
-                if row.function == "hubspot_sync.wrong()"]  # fmt: skip
+        rows = [Finding(*row) for row in checked.execute(FINDINGS)]
+    said = [row.message for row in rows if row.function == "hubspot_sync.wrong()"]
     assert 'column "nothing" does not exist' in said
     assert 'unused variable "v_unread"' in said
 
