@@ -12,26 +12,23 @@ as $$
 declare
   v_exam uuid;
   v_delta integer;
-  v_foreign boolean;
 begin
   if tg_op = 'INSERT' then
-    for v_exam, v_delta, v_foreign in
-      select n.exam, count(*), bool_or(n.hubspot_id is not null)
+    for v_exam, v_delta in
+      select n.exam, count(*)
         from new_rows n
        where n.is_active in ('Active', 'Completed') and n.exam is not null
        group by n.exam
        order by n.exam
     loop
       update hubspot_sync.exam_seats s set taken = s.taken + v_delta where s.exam = v_exam;
-      -- Another application passes no gate: the exam may have been moved while it waited here.
-      if v_foreign then
-        update hubspot_sync.hubspot_bookings b
-           set mock_type = e.mock_type, exam_date = e.exam_date
-          from hubspot_sync.hubspot_mock_exams e
-         where e.id = v_exam
-           and b.id in (select n.id from new_rows n where n.exam = v_exam)
-           and (b.mock_type <> e.mock_type or b.exam_date::date <> e.exam_date);
-      end if;
+      -- Other writers pass no gate: the exam may have been moved while they waited here.
+      update hubspot_sync.hubspot_bookings b
+         set mock_type = e.mock_type, exam_date = e.exam_date
+        from hubspot_sync.hubspot_mock_exams e
+       where e.id = v_exam
+         and b.id in (select n.id from new_rows n where n.exam = v_exam)
+         and (b.mock_type <> e.mock_type or b.exam_date::date <> e.exam_date);
     end loop;
   elsif tg_op = 'DELETE' then
     for v_exam, v_delta in

@@ -54,8 +54,9 @@ begin
   loop
     v_before := v_exam;
     v_exam := hubspot_sync.look_at_exam(trim(p_mock_exam_id), v_key);
-    if v_in and (v_exam.mock_type, v_exam.exam_date, v_exam.starts_at)
-                is distinct from (v_before.mock_type, v_before.exam_date, v_before.starts_at) then
+    if v_in and v_exam.id is not null and not v_exam.key_known
+       and (v_exam.mock_type, v_exam.exam_date, v_exam.starts_at)
+           is distinct from (v_before.mock_type, v_before.exam_date, v_before.starts_at) then
       raise exception 'mock exam % was moved while it was being booked', p_mock_exam_id
         using errcode = 'MBBSY', hint = 'Look at its new date, then try again.';
     end if;
