@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from mutations import EQUIVALENT, MUTANTS, Mutant  # noqa: E402
 
 ENVIRONMENT = "MUTANT"
-PATIENCE = 600
+PATIENCE = 1800
 CANNOT_APPLY = 77
 """With what pytest exits where a mutation does not apply."""
 
@@ -103,19 +103,26 @@ def check_all_apply() -> None:
 
 
 def run(chosen: Sequence[str], mutant: Mutant | None) -> subprocess.CompletedProcess[str]:
-    """One run of pytest."""
+    """One run of pytest.
+
+    Raises:
+        MutationError: it did not end.
+    """
     environment = {n: v for n, v in os.environ.items() if n not in (ENVIRONMENT, "PYTEST_ADDOPTS")}
     if mutant:
         environment[ENVIRONMENT] = mutant.name
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *chosen],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *chosen],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MutationError(f"{' '.join(chosen)} did not end in {PATIENCE} s") from error
 
 
 def killer(mutant: Mutant) -> str | None:

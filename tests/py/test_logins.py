@@ -139,3 +139,11 @@ def test_a_login_without_an_email_may_do_nothing(login, booking):
     connection = login(None)
     for call in ("create_booking('E1', 'ann')", "get_contact_credits()", "verify()"):
         assert refused(connection, call) == "42501"
+
+
+def test_the_ledger_names_the_administrator_who_granted(login, admin):
+    login("Boss@example.com").execute(
+        "select * from api.grant_credits('ann', 'ann@example.com', 'sj_credits', 1, 'because')"
+    )
+    row = admin.execute("select actor from hubspot_sync.credit_ledger where reason = 'grant'")
+    assert row.fetchone()["actor"].lower() == "boss@example.com"
