@@ -171,7 +171,7 @@ begin
      where e.id = f.record;
   end if;
 
-  return (select count(*) from jsonb_to_recordset(v_finished) as f (closed boolean)
+  return (select count(*)::integer from jsonb_to_recordset(v_finished) as f (closed boolean)
            where f.closed);
 end;
 $$;

@@ -38,8 +38,9 @@ begin
   execute format(
     'select coalesce(array_agg(hubspot_sync.booking_answer(p, null)'
     '                          order by p.created_at desc nulls last, p.id), %L)'
-    '  from (select b.* from hubspot_sync.hubspot_bookings b where %s'
-    '         order by b.created_at desc nulls last, b.id limit %s offset %s) p',
+    '  from hubspot_sync.hubspot_bookings p'
+    ' where p.id = any (array(select b.id from hubspot_sync.hubspot_bookings b where %s'
+    '                          order by b.created_at desc nulls last, b.id limit %s offset %s))',
     '{}', p_condition, v_size, v_from)
     into v_page.bookings
     using p_values[1], p_values[2], p_values[3], p_values[4], p_values[5], p_values[6],

@@ -224,8 +224,16 @@ create unique index bookings_one_active_per_day
   where is_active = 'Active' and not exempt;
 create index idx_bookings_student_id on hubspot_sync.hubspot_bookings (student_id);
 create index idx_bookings_student_email on hubspot_sync.hubspot_bookings (lower(student_email));
-create index idx_bookings_status on hubspot_sync.hubspot_bookings (is_active, exam_date);
-create index idx_bookings_created_at on hubspot_sync.hubspot_bookings (created_at);
+create index idx_bookings_status
+  on hubspot_sync.hubspot_bookings (is_active, exam_date) include (mock_type, created_at, id);
+-- In the order in which bookings are listed, old rows without a time of creation last; and with
+-- the columns they are listed by, so that pages and totals of any filter are found in an index.
+create index idx_bookings_created_at
+  on hubspot_sync.hubspot_bookings (created_at desc nulls last, id)
+  include (is_active, mock_type, exam_date);
+create index idx_bookings_exam_date
+  on hubspot_sync.hubspot_bookings (exam_date)
+  include (is_active, mock_type, created_at, id);
 create index idx_bookings_no_hubspot_id
   on hubspot_sync.hubspot_bookings (created_at) where hubspot_id is null;
 

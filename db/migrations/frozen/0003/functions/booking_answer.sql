@@ -17,7 +17,7 @@ begin
   v_answer.is_active := p_booking.is_active;
   v_answer.mock_exam_id := p_booking.mock_exam_id;
   v_answer.mock_type := p_booking.mock_type;
-  v_answer.exam_date := p_booking.exam_date;
+  v_answer.exam_date := p_booking.exam_date::date;
   v_answer.student_id := p_booking.student_id;
   v_answer.student_name := p_booking.student_name;
   v_answer.student_email := p_booking.student_email;

@@ -10,7 +10,7 @@ create or replace function hubspot_sync.caller_email()
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_role name := current_setting('role');
+  v_role name := current_setting('role')::name;
   v_claims jsonb;
   v_email text;
 begin

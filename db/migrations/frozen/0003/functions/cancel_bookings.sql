@@ -18,7 +18,7 @@ declare
   v_free uuid[];
   v_booking hubspot_sync.hubspot_bookings;
   v_refusal hubspot_sync.refusal;
-  v_results api.booking_result[] := '{}';
+  v_results api.booking_result[] := array[]::api.booking_result[];
   v_result api.booking_result;
   v_booking_id text;
 begin

@@ -23,7 +23,7 @@ begin
   v_check.mock_type := v_type.mock_type;
   v_check.specific := (to_jsonb(v_contact) ->> v_type.credit)::integer;
   v_check.shared := case when v_type.shared then v_contact.shared_mock_credits else 0 end;
-  v_check.available := least(v_check.specific::bigint + v_check.shared, 2147483647);
+  v_check.available := least(v_check.specific::bigint + v_check.shared, 2147483647)::integer;
   v_check.can_book := v_check.available > 0;
   v_check.token_name := case hubspot_sync.choose_credit(v_contact, v_type.credit, v_type.shared)
     when 'shared_mock_credits' then 'Shared Token'

@@ -22,9 +22,15 @@ begin
     select b.id
       from hubspot_sync.hubspot_bookings b
      where b.is_active = 'Active'
-       and b.exam_date < v_today
-     order by b.exam_date
-     limit p_limit
+       -- Found in the index of states alone; the table's own order tells nothing of the past.
+       and b.id = any (array(
+             select p.id
+               from hubspot_sync.hubspot_bookings p
+              where p.is_active = 'Active'
+                and p.exam_date < v_today
+              order by p.is_active, p.exam_date
+              limit p_limit))
+     order by b.id
        for no key update skip locked
   )
   update hubspot_sync.hubspot_bookings b

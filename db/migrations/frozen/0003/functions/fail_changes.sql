@@ -64,7 +64,7 @@ begin
     do update set error_message = excluded.error_message, retry_count = excluded.retry_count
     returning 1
   )
-  select count(*) filter (where r.dead) into v_dead from by_record r;
+  select (count(*) filter (where r.dead))::integer into v_dead from by_record r;
   return v_dead;
 end;
 $$;

@@ -12,7 +12,7 @@ declare
   v_zone text := hubspot_sync.setting('time_zone');
   v_cutoff interval := hubspot_sync.setting('cancellation_cutoff')::interval;
   v_starts_at timestamptz;
-  v_role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+  v_role name := coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name;
   v_refusal hubspot_sync.refusal;
 begin
   if p_booking.is_active is distinct from 'Active' then

@@ -15,7 +15,7 @@ declare
 begin
   if tg_op = 'INSERT' then
     for v_exam, v_delta in
-      select n.exam, count(*)
+      select n.exam, count(*)::integer
         from new_rows n
        where n.is_active in ('Active', 'Completed') and n.exam is not null
        group by n.exam
@@ -32,7 +32,7 @@ begin
     end loop;
   elsif tg_op = 'DELETE' then
     for v_exam, v_delta in
-      select o.exam, count(*)
+      select o.exam, count(*)::integer
         from old_rows o
        where o.is_active in ('Active', 'Completed') and o.exam is not null
        group by o.exam
@@ -42,7 +42,7 @@ begin
     end loop;
   else
     for v_exam, v_delta in
-      select c.exam, sum(c.delta)
+      select c.exam, sum(c.delta)::integer
         from (select n.exam, 1 as delta
                 from new_rows n
                where n.is_active in ('Active', 'Completed') and n.exam is not null
