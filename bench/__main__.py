@@ -1,5 +1,7 @@
 """`make bench`: prints one JSON line a figure.
 
+Two parts: `booking`, which takes a few minutes, and `reads`, which first makes a million bookings.
+
 Starts a Postgres of its own with fsync on; DATABASE_URL wins where it is given, and then a
 database of its own is made there and dropped again.
 """
@@ -8,23 +10,27 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import booking
+from bench import booking, reads
 from sandbox.stack import running
+
+PARTS = {"booking": booking.figures, "reads": reads.figures}
 
 
 @click.command()
-@click.option("--table", is_flag=True, help="A table for people instead of JSON lines.")
-def main(table: bool) -> None:
-    """Measure every figure beside its baseline, in one run.
+@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
+@click.option("--table/--json", help="A table for people, or one JSON line a figure (default).")
+def main(parts: tuple[str, ...], table: bool) -> None:
+    """Measure every figure beside its baseline, in one run: all PARTS, or those named.
 
     \b
     Examples:
       make bench
-      .venv/bin/python -m bench --table
+      .venv/bin/python -m bench --table reads
     """
     shown = Table("figure", "value", "baseline", "ratio", "target", "met")
     with running(hubspot=False, valkey=False, migrate=True, own_database=True) as stack:
-        for figure in booking.figures(stack.database_url):
+        measured = (f for part in parts or PARTS for f in PARTS[part](stack.database_url))
+        for figure in measured:
             if not table:
                 click.echo(figure.line())
                 continue

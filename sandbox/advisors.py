@@ -15,13 +15,13 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from sandbox import fetch, node
 
 VERSION = "3.1.0"
 
@@ -29,7 +29,6 @@ _PACKAGE = f"@supabase/cli-linux-x64@{VERSION}"
 _INTEGRITY = (
     "67aBVJQ5psQZ5ezM/uby+xjKlF2Er1GLH9EtQWpUkuOpR3uI7fQjQt9fXTfV6/oqLJA3I+X8O5Fhz/pa8lAiqg=="
 )
-_PATIENCE = 300  # seconds for the download: 65 MB
 
 
 class AdvisorsUnavailable(Exception):
@@ -47,25 +46,17 @@ class Advice:
 
 
 def binary() -> Path:
-    """The command line tool, from the cache or else downloaded.
+    """The command line tool, downloaded once.
 
     Raises:
         AdvisorsUnavailable: it cannot be downloaded, or is not made for this machine.
     """
-    path = Path(sys.prefix) / "share" / f"supabase-cli-{VERSION}" / "supabase"
-    if path.is_file():
-        return path
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise AdvisorsUnavailable("Supabase's command line tool is pinned for Linux on x86_64")
-    with tempfile.TemporaryDirectory(prefix="advisors-") as folder:
-        tarball = _download(Path(folder))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(f".{os.getpid()}")  # appears in one step
-    with tarfile.open(fileobj=io.BytesIO(tarball)) as tar:
-        new.write_bytes(tar.extractfile("package/bin/supabase").read())
-    new.chmod(0o755)
-    new.replace(path)
-    return path
+    try:
+        return fetch.once(f"supabase-cli-{VERSION}", _download) / "supabase"
+    except fetch.FetchFailed as failure:
+        raise AdvisorsUnavailable(str(failure)) from failure
 
 
 def advise(database_url: str, exposed: list[str]) -> list[Advice]:
@@ -105,28 +96,17 @@ def _advice(row: dict) -> Advice:
     return Advice(row["name"], " ".join(named), row["level"], row["detail"])
 
 
-def _download(folder: Path) -> bytes:
-    """Fetch the npm package; its checksum must be the known one."""
-    npm = shutil.which("npm")
-    if not npm:
-        raise AdvisorsUnavailable("npm is not installed")
-    command = [npm, "pack", _PACKAGE, "--fetch-retries=1", f"--cache={folder / 'cache'}"]
-    try:
-        done = subprocess.run(
-            [*command, "--loglevel=error"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AdvisorsUnavailable(f"npm: {error}") from error
+def _download(folder: Path) -> None:
+    """Take the program out of the npm package, whose checksum must be the known one."""
+    node.find().run_npm(["pack", _PACKAGE], folder)
     tarballs = list(folder.glob("*.tgz"))
-    if done.returncode != 0 or len(tarballs) != 1:
-        raise AdvisorsUnavailable(f"npm pack {_PACKAGE}: {done.stderr.strip()}")
+    if len(tarballs) != 1:
+        raise fetch.FetchFailed("npm pack left no tarball")
     tarball = tarballs[0].read_bytes()
     checksum = base64.b64encode(hashlib.sha512(tarball).digest()).decode()
     if checksum != _INTEGRITY:
-        raise AdvisorsUnavailable(f"{_PACKAGE} has the checksum {checksum}, not {_INTEGRITY}")
-    return tarball
+        raise fetch.FetchFailed(f"{_PACKAGE} has the checksum {checksum}, not {_INTEGRITY}")
+    with tarfile.open(fileobj=io.BytesIO(tarball)) as tar:
+        (folder / "supabase").write_bytes(tar.extractfile("package/bin/supabase").read())
+    (folder / "supabase").chmod(0o755)
+    tarballs[0].unlink()
