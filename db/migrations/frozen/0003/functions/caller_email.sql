@@ -33,7 +33,7 @@ begin
   end;
   v_email := nullif(lower(trim(v_claims ->> 'email')), '');
   if v_email is null or v_claims ->> 'is_anonymous' = 'true' then
-    raise exception 'this login has no email'
+    raise exception 'this login is anonymous or has no email'
       using errcode = '42501', hint = 'Log in with an email address.';
   end if;
   if exists (select from hubspot_sync.admin_users a where a.email = v_email) then

@@ -27,7 +27,7 @@ begin
   v_from := (v_number::bigint - 1) * v_size;
   if v_number < 1 or v_from >= c_counted then
     raise exception 'page % is not between 1 and %', v_number, (c_counted + v_size - 1) / v_size
-      using errcode = '22023', hint = 'Narrow the filters instead of paging so far.';
+      using errcode = '22023', hint = 'Pages begin at 1; narrow the filters instead of paging far.';
   end if;
   execute format(
     'select count(*) from (select from hubspot_sync.hubspot_bookings b where %s limit %s) f',

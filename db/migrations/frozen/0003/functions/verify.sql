@@ -116,22 +116,8 @@ begin
        where not b.exempt
          and '' in (b.booking_id, b.student_id, b.student_email, b.mock_exam_id)
       union all
-      select 'guards_in_place', t.tgrelid::regclass || ' ' || t.tgname
-        from pg_trigger t
-        join pg_class c on c.oid = t.tgrelid
-       where c.relnamespace = 'hubspot_sync'::regnamespace
-         and t.tgenabled not in ('O', 'A')
-      union all
-      select 'guards_in_place', i.indexrelid::regclass::text
-        from pg_index i
-        join pg_class c on c.oid = i.indrelid
-       where c.relnamespace = 'hubspot_sync'::regnamespace
-         and not (i.indisvalid and i.indisready)
-      union all
-      select 'guards_in_place', c.conrelid::regclass || ' ' || c.conname
-        from pg_constraint c
-       where c.connamespace = 'hubspot_sync'::regnamespace
-         and not c.convalidated
+      select 'guards_in_place', g.name
+        from hubspot_sync.missing_guards() g (name)
       union all
       select 'nothing_unprotected',
              case u.kind when 'function' then '' else u.schema_name || '.' end || u.object_name
@@ -179,7 +165,7 @@ begin
         ('deleted_exams_empty', 'a deleted exam has no active booking'),
         ('contacts_unique', 'a student id with an email is one contact'),
         ('ids_present', 'a booking has its ids'),
-        ('guards_in_place', 'all triggers are enabled, all indexes and constraints valid'),
+        ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
         ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors')
