@@ -50,6 +50,10 @@ begin
       for no key update;
   perform from hubspot_sync.hubspot_bookings b where b.id = any (v_ids) order by b.id
       for no key update;
+  -- Contacts they were linked with while we waited: whoever has one may be waiting for us.
+  perform from hubspot_sync.hubspot_contact_credits c
+    where c.id in (select b.contact from hubspot_sync.hubspot_bookings b where b.id = any (v_ids))
+      for no key update nowait;
 
   foreach v_booking_id in array p_booking_ids loop
     v_result := null;

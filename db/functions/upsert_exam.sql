@@ -123,6 +123,10 @@ begin
    where e.id = v_old.id;
   return hubspot_sync.read_exam(v_old.id);
 exception
+  when unique_violation then
+    -- A booking that came before its exam met one in flight, on the same day.
+    raise exception 'a booking of mock exam % is being made', p_mock_exam_id
+      using errcode = 'MBBSY', hint = 'Send the same request again.';
   when lock_not_available or deadlock_detected then
     raise exception 'mock exam % is busy', p_mock_exam_id
       using errcode = 'MBBSY', hint = 'Send the same request again.';
