@@ -254,7 +254,6 @@ def test_a_list_of_bookings_reads_few_pages_whatever_the_filters(sessions, value
     assert work.pages <= LISTED, work.scans
 
 
-@pytest.mark.xfail(reason="pages walk down the list of all bookings", strict=True)
 def test_a_week_of_any_year_costs_the_same(sessions):
     """Bookings of an old week lie far down the list of all."""
     week = "select api.list_bookings(current_date - %(days)s - 6, current_date - %(days)s)"
