@@ -51,7 +51,8 @@ sandbox-stop: .venv/.demo ## Stop the servers of `make sandbox` or `sandbox-http
 
 clean: ## Delete .venv and everything else that was made here
 	@test ! -x $(BIN)/python || $(BIN)/python -m sandbox down || true
-	rm -rf .venv .sandbox examples/node_modules .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf .venv .sandbox .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf examples/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. What it says goes to standard error, so that `eval "$(make sandbox)"` works.
