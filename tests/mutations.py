@@ -473,7 +473,7 @@ MUTANTS = [
     Mutant(
         "bookings are completed before their day",
         "api.complete_past_bookings",
-        "and b.exam_date < v_today",
+        "and p.exam_date < v_today",
         "",
         (f"{ATTENDANCE} later_exam",),
     ),

@@ -174,6 +174,35 @@ def test_a_move_that_waited_for_the_completion_moves_nothing(world, end, expecte
     assert world.seated("E2") == ([] if end == "commit" else ["ann"])
 
 
+@pytest.mark.xfail(
+    reason="complete_past_bookings looks at the date by an older snapshot than the row it locks"
+)
+def test_a_booking_moved_while_others_are_completed_is_not_completed(world):
+    """A trigger stops the completion at its first booking; the second one is moved meanwhile."""
+    ann, ben, first, second = ready(world, days=2)
+    moved = max(ann, ben, key=lambda booking_id: world.booking(booking_id)["id"])
+    world.execute(
+        "create function public.stop() returns trigger language plpgsql as"
+        " 'begin perform pg_advisory_xact_lock(4711); return new; end'"
+    )
+    world.execute(
+        "create trigger stop before update on hubspot_sync.hubspot_bookings for each row"
+        " when (new.is_active = 'Completed') execute function public.stop()"
+    )
+    for way in ("hashjoin", "mergejoin"):  # so that it locks and changes one booking at a time
+        second.run(f"set enable_{way} = off")
+    (holder,) = world.sessions("holder")
+    holder.begin()
+    holder.run("select pg_advisory_xact_lock(4711)")
+    step = complete(second)
+    step.waits_for(holder)
+    move(first, moved, "E2").row()
+    first.commit()
+    holder.rollback()
+    step.row()
+    assert status(world, moved)[0] == "Active"
+
+
 def test_a_completion_does_not_disturb_bookings_of_its_students(world):
     _, _, first, second = ready(world, days=2)
     complete(first).row()
