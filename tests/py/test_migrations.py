@@ -544,8 +544,10 @@ DIRTY_ROWS = """
 
 # What the migration says of these rows.
 FINDINGS = {
-    ("hubspot_bookings", "B-9", "the status is none of Active, Cancelled, Completed", None),
-    ("hubspot_bookings", "B-10", "the status is none of Active, Cancelled, Completed", "Waitlisted"),
+    *(
+        ("hubspot_bookings", booking, "the status is none of Active, Cancelled, Completed", status)
+        for booking, status in (("B-9", None), ("B-10", "Waitlisted"))
+    ),
     ("hubspot_mock_exams", "E-1", "more bookings than seats", "4 of 2"),
     ("hubspot_mock_exams", "E-2", "more bookings than seats", "1 of 0"),
     ("hubspot_mock_exams", "E-3", "more bookings than seats", "1 of 0"),
