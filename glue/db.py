@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.rows import dict_row
 
-from glue.errors import DatabaseError, Refused
+from glue.errors import DatabaseError, Refused, SchemaMissing
 
 
 def connect(url: str) -> psycopg.Connection:
@@ -37,7 +37,7 @@ def translated() -> Iterator[None]:
                 diagnosis.message_hint or "",
             ) from error
         if code in ("42883", "3F000", "42P01"):
-            raise DatabaseError(
+            raise SchemaMissing(
                 f"the database lacks what this version needs: {diagnosis.message_primary}",
                 "Run «alembic upgrade head» with the same DATABASE_URL.",
             ) from error

@@ -100,7 +100,13 @@ def drained(report: Any, queue: list[dict[str, Any]]) -> None:
 
 def checks(rows: list[dict[str, Any]]) -> None:
     """The invariants, one a line."""
-    table = Table("invariant", "meaning", "violations", "for example")
+    table = Table()
+    # Names are what a person looks up: they are never cut off, whatever the width.
+    longest = max((len(row["name"]) for row in rows), default=0)
+    table.add_column("invariant", no_wrap=True, min_width=longest)
+    table.add_column("meaning")
+    table.add_column("violations", justify="right")
+    table.add_column("for example", overflow="fold")
     for row in rows:
         style = "bold red" if row["violations"] else None
         table.add_row(

@@ -61,6 +61,10 @@ class DatabaseError(GlueError):
     exit_code = 75
 
 
+class SchemaMissing(GlueError):
+    """The database lacks what this version needs: a person must migrate it."""
+
+
 class DemoFailed(GlueError):
     pass
 

@@ -7,8 +7,10 @@ the first migration and stays, with an empty version table, after the last downg
 import os
 import sys
 
+import psycopg
 import sqlalchemy
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 
 CREATE_SCHEMA = "create schema if not exists hubspot_sync"
 
@@ -22,6 +24,33 @@ def database_url() -> str:
     if scheme not in ("postgres", "postgresql", "postgresql+psycopg") or not rest:
         sys.exit(f"DATABASE_URL must begin with postgresql://, not {scheme}://")
     return f"postgresql+psycopg://{rest}"
+
+
+def tell(notice: psycopg.errors.Diagnostic) -> None:
+    """Shows what a migration finds or removes, not what Postgres says of every «if exists»."""
+    text = notice.message_primary or ""
+    if not text.endswith("already exists, skipping") and not text.startswith("drop cascades to"):
+        print(f"{notice.severity}: {text}", file=sys.stderr)
+
+
+def tell_step(step: MigrationInfo, **_: object) -> None:
+    """Says which revision has been applied or taken back."""
+    verb = "upgraded to" if step.is_upgrade else "downgraded from"
+    print(f"{verb} {step.up_revision_id}", file=sys.stderr)
+
+
+def refusal(error: sqlalchemy.exc.DBAPIError) -> str:
+    """What Postgres said, in a few lines; the statement is in the frozen file."""
+    diagnosis = getattr(error.orig, "diag", None)
+    if diagnosis is None or diagnosis.message_primary is None:
+        return " ".join(str(error.orig).split())
+    lines = [
+        f"ERROR {diagnosis.sqlstate}: {diagnosis.message_primary}",
+        diagnosis.message_detail and f"DETAIL: {diagnosis.message_detail}",
+        diagnosis.message_hint and f"HINT: {diagnosis.message_hint}",
+        "This revision changed nothing; those told of above are done.",
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def run_offline() -> None:
@@ -49,9 +78,7 @@ def run_online() -> None:
         sys.exit(f"cannot reach the database of DATABASE_URL: {reason}")
     with connection:
         # What a migration finds or removes it says in notices: show them.
-        connection.connection.driver_connection.add_notice_handler(
-            lambda notice: print(f"{notice.severity}: {notice.message_primary}", file=sys.stderr)
-        )
+        connection.connection.driver_connection.add_notice_handler(tell)
         connection.exec_driver_sql("set client_min_messages = notice")
         # A migration that cannot get its lock gives up rather than hold up the applications.
         connection.exec_driver_sql(f"set lock_timeout = '30s'; {CREATE_SCHEMA}")
@@ -60,9 +87,13 @@ def run_online() -> None:
             connection=connection,
             version_table_schema="hubspot_sync",
             transaction_per_migration=True,
+            on_version_apply=tell_step,
         )
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except sqlalchemy.exc.DBAPIError as error:
+            sys.exit(refusal(error))
 
 
 if context.is_offline_mode():

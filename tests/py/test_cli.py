@@ -167,7 +167,7 @@ def test_a_database_that_cannot_be_reached_exits_with_75(name):
 
 
 @pytest.mark.parametrize("name", NEEDS_DATABASE)
-def test_a_database_without_migrations_exits_with_75_and_says_what_to_run(
+def test_a_database_without_migrations_exits_with_1_and_says_what_to_run(
     name, server, empty_database_url
 ):
     account = server.new()
@@ -180,7 +180,7 @@ def test_a_database_without_migrations_exits_with_75_and_says_what_to_run(
     done = glue_here(*COMMANDS[name], "--json", env=env)
     assert "alembic upgrade head" in hint(done)
     assert one_line(done)
-    assert done.returncode == 75
+    assert done.returncode == 1
 
 
 def test_the_installed_program_behaves_the_same():
