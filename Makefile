@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants bench lint check freeze types sandbox sandbox-stop clean
+.PHONY: help demo test mutants bench lint check freeze types sandbox sandbox-http sandbox-stop clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,12 +43,16 @@ types: .venv/.dev ## Write the TypeScript types of the RPCs
 sandbox: .venv/.demo ## Start servers in the background: eval "$(make sandbox)"
 	@$(BIN)/python -m sandbox up
 
-sandbox-stop: .venv/.demo ## Stop the servers of `make sandbox` and delete their data
+sandbox-http: .venv/.dev ## The same behind HTTP, for examples/: eval "$(make sandbox-http)"
+	@$(BIN)/python -m sandbox up --http
+
+sandbox-stop: .venv/.demo ## Stop the servers of `make sandbox` or `sandbox-http`, with their data
 	@$(BIN)/python -m sandbox down
 
 clean: ## Delete .venv and everything else that was made here
 	@test ! -x $(BIN)/python || $(BIN)/python -m sandbox down || true
 	rm -rf .venv .sandbox .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf examples/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. What it says goes to standard error, so that `eval "$(make sandbox)"` works.

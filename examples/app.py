@@ -1,27 +1,37 @@
 """What an app does for a student who is logged in, with supabase-py.
 
     pip install supabase
-    SUPABASE_URL=… SUPABASE_KEY=… ACCESS_TOKEN=… python app.py
+    SUPABASE_URL=… SUPABASE_ANON_KEY=… STUDENT_TOKEN=… python app.py
 
-The key is the project's public one, the token the student's: supabase.auth has it after a login.
-The email in it says whose bookings and credits these are.
+Needs the exams and the student of world.sql; README.md tells how to try it here. The key is the
+project's public one, the token the student's: supabase.auth has it after a login. The email in it
+says whose bookings and credits these are.
 """
 
 import os
 import re
+import sys
 import time
 import uuid
 
-from httpx import TransportError
-from postgrest import APIError
-from supabase import ClientOptions, create_client
+try:
+    from httpx import TransportError
+    from postgrest import APIError
+    from supabase import ClientOptions, create_client
+except ImportError as error:
+    print(f"{error}. Run: pip install supabase", file=sys.stderr)
+    sys.exit(2)
 
 STUDENT_ID = "S000001"
 
-supabase = create_client(
-    os.environ["SUPABASE_URL"], os.environ["SUPABASE_KEY"], ClientOptions(schema="api")
-)
-supabase.postgrest.auth(os.environ["ACCESS_TOKEN"])
+settings = ("SUPABASE_URL", "SUPABASE_ANON_KEY", "STUDENT_TOKEN")
+missing = [name for name in settings if not os.environ.get(name)]
+if missing:
+    print(f"Not set: {', '.join(missing)}. See examples/README.md.", file=sys.stderr)
+    sys.exit(2)
+url, key, token = (os.environ[name] for name in settings)
+supabase = create_client(url, key, ClientOptions(schema="api"))
+supabase.postgrest.auth(token)
 
 # A refusal has a code of ours; what to say for each is in docs/errors.md.
 ANSWERS = {
@@ -38,7 +48,7 @@ REFUSAL = re.compile(r"MB(?!BSY)|22|42|PGRST[1-3]")
 
 def say(error):
     print(f"{error.code}: {ANSWERS.get(error.code, 'Internal error.')}")
-    print(f"  {error.message}{f' ({error.details})' if error.details else ''}. {error.hint}")
+    print(f"  {error.message}{f' ({error.details})' if error.details else ''}. {error.hint or ''}")
 
 
 def book(exam_id, key=None):
@@ -67,35 +77,45 @@ def read(name, **arguments):
     return supabase.rpc(name, arguments, get=True).execute().data
 
 
-print("What can be booked")
-for exam in read("list_available_exams", p_mock_type="Mini-mock"):
-    print(f"  {exam['mock_exam_id']}: {exam['exam_date']} {exam['start_time']}, {exam['status']}")
+def main():
+    print("What can be booked")
+    for exam in read("list_available_exams", p_mock_type="Mini-mock"):
+        when = f"{exam['exam_date']} {exam['start_time']}"
+        print(f"  {exam['mock_exam_id']}: {when}, {exam['status']}")
 
-print("\nA booking, and the same request again")
-key = str(uuid.uuid4())
-booking = book("901", key)
-print(f"  {booking['exam_date']}, paid with a {booking['token_used']}")
-replay = book("901", key)
-same = replay["booking_id"] == booking["booking_id"] and replay["replayed"]
-print(f"  the same booking: {'true' if same else 'false'}")
+    print("\nA booking, and the same request again")
+    key = str(uuid.uuid4())
+    booking = book("901", key)
+    print(f"  {booking['exam_date']}, paid with a {booking['token_used']}")
+    replay = book("901", key)
+    same = replay["booking_id"] == booking["booking_id"] and replay["replayed"]
+    print(f"  the same booking: {'true' if same else 'false'}")
 
-print("\nRefusals")
-for exam_id in ("901", "902"):
+    print("\nRefusals")
+    for exam_id in ("901", "902"):
+        try:
+            book(exam_id)
+        except APIError as error:
+            say(error)
+
+    print("\nMy bookings and my credits")
+    for one in read("list_contact_bookings", p_status="Active")["bookings"]:
+        print(f"  {one['mock_type']}, {one['exam_date']}")
+    print(f"  credits: {read('get_contact_credits')['sjmini_credits']}")
+
+    print("\nA cancellation")
+    cancel = {"p_booking_id": booking["booking_id"], "p_reason": "ill"}
+    print(f"  {supabase.rpc('cancel_booking', cancel).execute().data['is_active']}")
+    print(f"  credits: {read('get_contact_credits')['sjmini_credits']}")
     try:
-        book(exam_id)
+        supabase.rpc("cancel_booking", {"p_booking_id": "BK-20990101-AAAAAA"}).execute()
     except APIError as error:
         say(error)
 
-print("\nMy bookings and my credits")
-for one in read("list_contact_bookings", p_status="Active")["bookings"]:
-    print(f"  {one['mock_type']}, {one['exam_date']}")
-print(f"  credits: {read('get_contact_credits')['sjmini_credits']}")
 
-print("\nA cancellation")
-cancel = {"p_booking_id": booking["booking_id"], "p_reason": "ill"}
-print(f"  {supabase.rpc('cancel_booking', cancel).execute().data['is_active']}")
-print(f"  credits: {read('get_contact_credits')['sjmini_credits']}")
 try:
-    supabase.rpc("cancel_booking", {"p_booking_id": "BK-20990101-AAAAAA"}).execute()
+    main()
 except APIError as error:
-    say(error)
+    sys.exit(f"{error.code}: {error.message}")
+except TransportError as error:
+    sys.exit(str(error))

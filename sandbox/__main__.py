@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from typing import IO, Any
 
 import click
 
+from sandbox import rest
 from sandbox.children import ChildError
+from sandbox.fetch import FetchFailed
 from sandbox.stack import START_PATIENCE, Stack, StackError, serve, spawn, wait_until_ready
 
 _state_dir = click.option(
@@ -52,6 +55,7 @@ def main() -> None:
 @main.command("serve")
 @click.option("--no-valkey", is_flag=True, help="Leave Valkey out.")
 @click.option("--no-hubspot", is_flag=True, help="Leave the HubSpot simulator out.")
+@click.option("--http", is_flag=True, help="Start the HTTP gateway too.")
 @click.option(
     "--own-database", is_flag=True, help="Use a new database on the server of DATABASE_URL."
 )
@@ -64,6 +68,7 @@ def main() -> None:
 def serve_command(
     no_valkey: bool,
     no_hubspot: bool,
+    http: bool,
     own_database: bool,
     no_fsync: bool,
     migrate: bool,
@@ -85,6 +90,7 @@ def serve_command(
         serve(
             with_valkey=not no_valkey,
             with_hubspot=not no_hubspot,
+            with_http=http,
             own_database=own_database,
             fsync=not no_fsync,
             run_migrations=migrate,
@@ -100,17 +106,27 @@ def serve_command(
 @main.command()
 @_state_dir
 @click.option("--no-migrate", is_flag=True, help="Leave the new database empty.")
+@click.option("--http", is_flag=True, help="Start the HTTP gateway too, for the examples.")
 @_seed
 @_contacts
 @_exams
 def up(
-    state_dir: Path, no_migrate: bool, seed: int, contacts: int | None, exams: int | None
+    state_dir: Path,
+    no_migrate: bool,
+    http: bool,
+    seed: int,
+    contacts: int | None,
+    exams: int | None,
 ) -> None:
     """Start the servers in the background; print one line for `eval`.
 
     The line sets DATABASE_URL, REDIS_URL, HUBSPOT_BASE_URL and HUBSPOT_ACCESS_TOKEN. Where
     the servers run already, prints their line again. A new database gets the migrations; one
     that DATABASE_URL names is left as it is.
+
+    With --http a gateway answers supabase-js and supabase-py, and a new database gets the
+    world of the examples. The line then also sets SUPABASE_URL, SUPABASE_ANON_KEY,
+    SUPABASE_SERVICE_KEY and STUDENT_TOKEN, and NODE and PSQL: programs that run the examples.
 
     \b
     Example:
@@ -119,11 +135,26 @@ def up(
     state_dir.mkdir(parents=True, exist_ok=True)
     with _lock(state_dir) as (lock, free):
         if not free:
+            stack = _running_stack(state_dir)
+            if http and not stack.supabase_url:
+                raise click.ClickException(
+                    "the sandbox runs already, without the HTTP gateway. Stop it, say\n"
+                    "  unset DATABASE_URL REDIS_URL HUBSPOT_BASE_URL\n"
+                    "and start it again."
+                )
             click.echo("The sandbox runs already.", err=True)
-            click.echo(_export_line(_running_stack(state_dir)))
+            _say_which_node(stack)
+            click.echo(_export_line(stack))
             return
 
         options = ["--ignore-stdin", f"--seed={seed}"]
+        if http:
+            options.append("--http")
+            click.echo("Looking for Node and its packages ...", err=True)
+            try:
+                rest.scripts()  # here, since a download may take longer than a start
+            except FetchFailed as error:
+                raise click.ClickException(f"Node or its packages: {error}") from error
         if os.environ.get("DATABASE_URL"):
             click.echo("DATABASE_URL is set: that database is used as it is.", err=True)
         elif not no_migrate:
@@ -150,6 +181,7 @@ def up(
                 raise click.ClickException(str(error)) from error
             raise
     click.echo(f"The sandbox runs, process {process.pid}; its log is {log}.", err=True)
+    _say_which_node(stack)
     click.echo(_export_line(stack))
 
 
@@ -239,6 +271,16 @@ def _wait_for_state(state_dir: Path, key: str) -> Any:
 
 def _running_stack(state_dir: Path) -> Stack:
     return Stack(**_wait_for_state(state_dir, "stack"))
+
+
+def _say_which_node(stack: Stack) -> None:
+    if stack.node and stack.node != shutil.which("node"):
+        oldest = ".".join(map(str, rest.OLDEST_NODE))
+        click.echo(
+            f"This machine has no Node {oldest} or newer with npm. "
+            f'Say "$NODE" instead of node:\nNODE={shlex.quote(stack.node)}',
+            err=True,
+        )
 
 
 def _export_line(stack: Stack) -> str:

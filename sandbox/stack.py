@@ -23,11 +23,14 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 
-from sandbox import postgres, valkey
+from sandbox import fetch, postgres, rest, valkey
 from sandbox.children import Child
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+EXAMPLES = REPOSITORY / "examples"
 START_PATIENCE = 180.0  # seconds, for a slow machine
+YEAR = 365 * 24 * 3600
+STUDENT = "ada@example.org"  # of examples/world.sql
 
 
 class StackError(Exception):
@@ -42,6 +45,12 @@ class Stack:
     redis_url: str | None = None
     hubspot_base_url: str | None = None
     hubspot_access_token: str | None = None
+    supabase_url: str | None = None
+    supabase_anon_key: str | None = None
+    supabase_service_key: str | None = None
+    student_token: str | None = None
+    node: str | None = None
+    psql: str | None = None
 
     def environment(self) -> dict[str, str]:
         """The same as environment variables: DATABASE_URL, REDIS_URL and so on."""
@@ -126,6 +135,46 @@ def migrate(database_url: str, revision: str = "head") -> None:
             os.environ["DATABASE_URL"] = before
 
 
+def make_world(database_url: str) -> None:
+    """Make the exams and the student of the examples.
+
+    Raises:
+        StackError: there are no examples beside this package.
+    """
+    script = EXAMPLES / "world.sql"
+    if not script.is_file():
+        raise StackError(f"cannot make the examples' world: there is no {script}")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(script.read_text())
+
+
+def _start_http(
+    folder: Path, database_url: str, children: list[Child], borrowed: contextlib.ExitStack
+) -> dict[str, str]:
+    """Start the gateway in front of a database; what the examples need to know, for `Stack`."""
+    try:
+        scripts = rest.scripts()
+    except fetch.FetchFailed as error:
+        raise StackError(f"Node or its packages cannot be had: {error}") from error
+    try:
+        credentials = borrowed.enter_context(rest.authenticator(database_url))
+    except psycopg.Error as error:
+        raise StackError(f"cannot make a role for the HTTP gateway: {error}") from error
+    gateway = rest.start(scripts, folder)
+    children.append(gateway.child)
+    if EXAMPLES.is_dir():
+        rest.link(scripts.packages, EXAMPLES)
+    expiry = int(time.time()) + YEAR
+    return {
+        "supabase_url": gateway.serve(rest.as_role(database_url, credentials)),
+        "supabase_anon_key": gateway.token("anon", exp=expiry),
+        "supabase_service_key": gateway.token("service_role", exp=expiry),
+        "student_token": gateway.token("authenticated", STUDENT, exp=expiry),
+        "node": scripts.binary,
+        "psql": str(postgres.bindir() / "psql"),
+    }
+
+
 def _named_database() -> str | None:
     url = os.environ.get("DATABASE_URL")
     if url:
@@ -180,6 +229,7 @@ def serve(
     *,
     with_valkey: bool = True,
     with_hubspot: bool = True,
+    with_http: bool = False,
     own_database: bool = False,
     fsync: bool = True,
     run_migrations: bool = False,
@@ -197,6 +247,8 @@ def serve(
     Args:
         with_valkey: False leaves Valkey out.
         with_hubspot: False leaves the HubSpot simulator out.
+        with_http: start the HTTP gateway too; a database that was migrated here gets the
+            world of the examples.
         own_database: on the server that DATABASE_URL names, work in a new database and drop
             it in the end. (A server started here is always new.)
         fsync: False trades safety in a power cut for speed.
@@ -241,8 +293,13 @@ def serve(
             hubspot = simulator.url, simulator.token
         if run_migrations:
             migrate(database_url)
+        http = {}
+        if with_http:
+            if run_migrations:
+                make_world(database_url)
+            http = _start_http(_subfolder(folder, "rest"), database_url, children, borrowed)
 
-        stack = Stack(database_url, redis_url, *(hubspot or (None, None)))
+        stack = Stack(database_url, redis_url, *(hubspot or (None, None)), **http)
         print(json.dumps(asdict(stack)), flush=True)
         while True:
             for child in children:

@@ -227,9 +227,9 @@ MUTANTS = [
     Mutant(
         "a shared credit goes back to the wrong balance",
         RELEASE,
-        "(select l.credit from hubspot_sync.credit_ledger l\n        where l.booking",
-        "(select case l.credit when 'shared_mock_credits' then 'sj_credits' else l.credit end\n"
-        "         from hubspot_sync.credit_ledger l\n        where l.booking",
+        "select l.contact, l.credit\n      into",
+        "select l.contact, case l.credit when 'shared_mock_credits' then 'sj_credits'\n"
+        "                        else l.credit end\n      into",
         ("tests/sql/cancel_booking.sql",),
     ),
     Mutant(

@@ -19,7 +19,8 @@ begin
       v_actor := coalesce(nullif(trim(v_claims::jsonb ->> 'email'), ''),
                           nullif(trim(v_claims::jsonb ->> 'sub'), ''));
     exception
-      when invalid_text_representation or untranslatable_character then
+      when invalid_text_representation or untranslatable_character
+           or numeric_value_out_of_range or statement_too_complex then
         v_actor := null;  -- what cannot be read names nobody
     end;
   end if;
@@ -28,7 +29,8 @@ begin
     begin
       v_actor := nullif(left(trim(v_headers::jsonb ->> 'x-actor'), 500), '');
     exception
-      when invalid_text_representation or untranslatable_character then
+      when invalid_text_representation or untranslatable_character
+           or numeric_value_out_of_range or statement_too_complex then
         v_actor := null;
     end;
   end if;

@@ -14,11 +14,51 @@ declare
   v_id uuid;
   v_last bigint;
   v_reason text;
+  v_contacts uuid[];
 begin
   -- As in finish_changes: one acknowledgement or import at a time.
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   applied := 0;
   refused := 0;
+  -- In the order of locks of everybody else: all identities, all contacts, then the bookings of
+  -- those that will change.
+  perform hubspot_sync.claim_identity(i.student_id, i.email)
+     from (select distinct r.value #>> '{properties,student_id}' as student_id,
+                  lower(r.value #>> '{properties,email}') as email
+             from jsonb_array_elements(p_contacts) r
+            where r.value #>> '{properties,student_id}' <> ''
+              and r.value #>> '{properties,email}' <> ''
+            order by 1, 2) i;
+  v_contacts := array(
+    select c.id
+      from jsonb_array_elements(p_contacts) r
+      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = r.value ->> 'id'
+    union
+    select c.id
+      from jsonb_array_elements(p_contacts) r
+      join hubspot_sync.hubspot_contact_credits c
+        on c.student_id = r.value #>> '{properties,student_id}'
+       and lower(c.email) = lower(r.value #>> '{properties,email}'));
+  perform from hubspot_sync.hubspot_contact_credits c
+    where c.id = any (v_contacts)
+    order by c.id
+      for no key update;
+  perform from hubspot_sync.hubspot_bookings b
+    where b.id in (
+            select o.id
+              from hubspot_sync.hubspot_contact_credits c
+              join hubspot_sync.hubspot_bookings o
+                on o.student_id = c.student_id and o.contact = c.id
+             where c.id = any (v_contacts)
+            union
+            select o.id
+              from jsonb_array_elements(p_contacts) r
+              join hubspot_sync.hubspot_bookings o
+                on o.contact_id = r.value ->> 'id'
+                or o.student_id = r.value #>> '{properties,student_id}'
+             where o.contact is null)
+    order by b.id
+      for no key update;
   for v_record in
     select r.value
       from jsonb_array_elements(p_contacts) r
@@ -30,7 +70,7 @@ begin
     v_properties := v_record -> 'properties';
     v_reason := case
       when coalesce(jsonb_typeof(v_record -> 'id') not in ('string', 'number'), true)
-           or v_record ->> 'id' = '' then '22023: no id'
+           or v_record ->> 'id' = '' or length(v_record ->> 'id') > 500 then '22023: no id'
       when coalesce(v_properties ->> 'student_id', '') = '' then '22023: no student_id'
       when coalesce(v_properties ->> 'email', '') = '' then '22023: no email'
     end;
@@ -47,6 +87,17 @@ begin
            and lower(c.email) = lower(v_properties ->> 'email')
            and not exists (select from hubspot_sync.hubspot_contact_credits o
                             where o.hubspot_id = v_record ->> 'id');
+        -- The unique constraint does not see that two spellings of an email are one person.
+        if exists (select from hubspot_sync.hubspot_contact_credits o
+                    where o.student_id = v_properties ->> 'student_id'
+                      and lower(o.email) = lower(v_properties ->> 'email')
+                      and o.hubspot_id is distinct from v_record ->> 'id')
+           and not exists (select from hubspot_sync.hubspot_contact_credits c
+                            where c.hubspot_id = v_record ->> 'id'
+                              and c.student_id = v_properties ->> 'student_id'
+                              and lower(c.email) = lower(v_properties ->> 'email')) then
+          raise unique_violation;
+        end if;
         insert into hubspot_sync.hubspot_contact_credits as c
           (hubspot_id, student_id, email, firstname, lastname, sj_credits, cs_credits,
            sjmini_credits, mock_discussion_token, shared_mock_credits, created_at, updated_at,
@@ -85,7 +136,7 @@ begin
           v_reason := 'MBCRD: a balance is negative';
         when invalid_text_representation or numeric_value_out_of_range or feature_not_supported
              or invalid_datetime_format or datetime_field_overflow or invalid_parameter_value
-             or program_limit_exceeded then
+             or program_limit_exceeded or invalid_time_zone_displacement_value then
           v_reason := '22023: ' || sqlerrm;
       end;
     end if;

@@ -38,13 +38,26 @@ begin
     select e.hubspot_id
       from jsonb_array_elements(p_exams) r
       join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = r.value ->> 'id'
-     where (coalesce(e.mock_type, ''), coalesce(e.exam_date::text, ''))
+     where (coalesce(e.mock_type, ''), coalesce(e.exam_date::text, ''),
+            coalesce(e.start_time, ''), coalesce(e.capacity, 0)::text,
+            hubspot_sync.exam_is_active(e.is_active))
            is distinct from (coalesce(r.value #>> '{properties,mock_type}', ''),
-                             coalesce(r.value #>> '{properties,exam_date}', ''))
+                             coalesce(r.value #>> '{properties,exam_date}', ''),
+                             coalesce(r.value #>> '{properties,start_time}', ''),
+                             coalesce(r.value #>> '{properties,capacity}', '0'),
+                             hubspot_sync.exam_is_active(r.value #>> '{properties,is_active}'))
      order by e.id);
+  if exists (select from unnest(v_moving))
+     or exists (select from jsonb_array_elements(p_exams) r
+                 where not exists (select from hubspot_sync.hubspot_mock_exams e
+                                    where e.hubspot_id = r.value ->> 'id')) then
+    perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.move_exams', 0));
+  end if;
   perform hubspot_sync.close_gate(m.hubspot_id) from unnest(v_moving) m (hubspot_id);
   perform from hubspot_sync.hubspot_bookings b
     where b.mock_exam_id = any (v_moving) and b.is_active in ('Active', 'Completed')
+       or b.exam is null
+      and b.mock_exam_id in (select r.value ->> 'id' from jsonb_array_elements(p_exams) r)
     order by b.id
       for no key update;
   -- New exams first, which take bookings that came early; then the others in the order in which
@@ -60,7 +73,9 @@ begin
     v_properties := v_record -> 'properties';
     v_reason := case
       when coalesce(jsonb_typeof(v_record -> 'id') not in ('string', 'number'), true)
-           or v_record ->> 'id' = '' then '22023: no id'
+           or v_record ->> 'id' = '' or length(v_record ->> 'id') > 500 then '22023: no id'
+      when v_properties ->> 'exam_date' !~ '^(\d{4}-\d\d-\d\d)?$'
+        then '22023: exam_date is no day of the form YYYY-MM-DD'
     end;
     if v_reason is not null then
       refused := refused + 1;
@@ -133,7 +148,8 @@ begin
         v_reason := 'MBCAP: capacity ' || (v_properties ->> 'capacity') || ' is negative';
       when invalid_text_representation or invalid_datetime_format or datetime_field_overflow
            or numeric_value_out_of_range or not_null_violation or feature_not_supported
-           or invalid_parameter_value or program_limit_exceeded then
+           or invalid_parameter_value or program_limit_exceeded
+           or invalid_time_zone_displacement_value then
         v_reason := '22023: ' || sqlerrm;
     end;
     if v_reason is not null then

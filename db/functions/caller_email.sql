@@ -28,12 +28,17 @@ begin
   begin
     v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
   exception
-    when invalid_text_representation or untranslatable_character then
+    when invalid_text_representation or untranslatable_character
+         or numeric_value_out_of_range or statement_too_complex then
       v_claims := null;
   end;
   v_email := nullif(lower(trim(v_claims ->> 'email')), '');
+  -- «K», the Kelvin sign, becomes the letter k: no other letter may pass for one of ASCII.
+  if v_email !~ '[^ -~]' and v_claims ->> 'email' ~ '[^ -~]' then
+    v_email := null;
+  end if;
   if v_email is null or v_claims ->> 'is_anonymous' = 'true' then
-    raise exception 'this login has no email'
+    raise exception 'this login is anonymous or has no email'
       using errcode = '42501', hint = 'Log in with an email address.';
   end if;
   if exists (select from hubspot_sync.admin_users a where a.email = v_email) then

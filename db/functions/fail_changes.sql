@@ -19,6 +19,15 @@ begin
       using errcode = '22023',
             hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
   end if;
+  -- In order, as a claim of rows whose lease has ended takes them.
+  perform from hubspot_sync.sync_queue q
+    where q.table_name = p_table
+      and q.record in (select f.record from jsonb_to_recordset(p_failures) as f (record uuid))
+      and not q.synced
+      and q.dead_at is null
+      and q.epoch is not null
+    order by q.id
+      for update;
   with failures as (
     select f.record, f.epoch, f.error,
            coalesce(f.permanent, false) as permanent,

@@ -9,9 +9,12 @@ create or replace function hubspot_sync.find_duplicate(
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_own text := hubspot_sync.caller_email();
 begin
   return (
-    select b.booking_id
+    select case when v_own is null or lower(b.student_email) = v_own
+             then b.booking_id else 'not of this login' end
       from hubspot_sync.hubspot_bookings b
      where b.student_id = p_student_id
        and b.is_active = 'Active'
@@ -25,6 +28,6 @@ $$;
 
 comment on function hubspot_sync.find_duplicate(text, hubspot_sync.bookable_exam, uuid) is
   'The booking_id of a student''s active booking for an exam, or for its type on its day, other '
-  'than p_but; old bookings that are exempt from the rule count, too.';
+  'than p_but; bookings that are exempt from the rule count, too.';
 revoke execute on function hubspot_sync.find_duplicate(text, hubspot_sync.bookable_exam, uuid)
   from public, anon, authenticated;

@@ -28,6 +28,15 @@ begin
   -- One acknowledgement or import at a time: a contact's new id reaches its bookings, which
   -- another of them may hold.
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
+  -- In order, as a claim of rows whose lease has ended takes them.
+  perform from hubspot_sync.sync_queue q
+    where q.table_name = p_table
+      and q.record in (select r.record from jsonb_to_recordset(p_results) as r (record uuid))
+      and not q.synced
+      and q.dead_at is null
+      and q.epoch is not null
+    order by q.id
+      for update;
   with results as (
     select r.record, r.epoch, r.hubspot_id, r.keys
       from jsonb_to_recordset(p_results)
@@ -155,6 +164,26 @@ begin
        and s.exam = e.id
        and e.total_bookings is distinct from s.taken;
   elsif p_table = 'hubspot_contact_credits' then
+    -- Contacts, then all their bookings that will hear of a new id, in order.
+    perform from hubspot_sync.hubspot_contact_credits c
+      where c.id in (select f.record from jsonb_to_recordset(v_finished) as f (record uuid))
+      order by c.id
+        for no key update;
+    perform from hubspot_sync.hubspot_bookings b
+      where b.id in (
+        select o.id
+          from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
+          join hubspot_sync.hubspot_contact_credits c on c.id = f.record
+          join hubspot_sync.hubspot_bookings o on o.student_id = c.student_id
+         where f.hubspot_id is distinct from c.hubspot_id
+           and (o.contact = c.id or o.contact is null)
+        union
+        select o.id
+          from jsonb_to_recordset(v_finished) as f (hubspot_id text)
+          join hubspot_sync.hubspot_bookings o on o.contact_id = f.hubspot_id
+         where o.contact is null)
+      order by b.id
+        for no key update;
     update hubspot_sync.hubspot_contact_credits c
        set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
       from (select f.record, f.hubspot_id
@@ -165,6 +194,10 @@ begin
                for no key update of l) f
      where c.id = f.record;
   elsif p_table = 'hubspot_mock_exams' then
+    perform from hubspot_sync.hubspot_mock_exams e
+      where e.id in (select f.record from jsonb_to_recordset(v_finished) as f (record uuid))
+      order by e.id
+        for no key update;
     update hubspot_sync.hubspot_mock_exams e
        set hubspot_last_sync_at = v_now
       from jsonb_to_recordset(v_finished) as f (record uuid)

@@ -12,7 +12,7 @@ as $$
   insert into hubspot_sync.sync_errors as e
     (direction, entity, hubspot_id, error_message, created_at)
   values
-    ('hubspot_to_supabase', p_entity, p_hubspot_id, p_message, hubspot_sync.clock())
+    ('hubspot_to_supabase', p_entity, left(p_hubspot_id, 500), p_message, hubspot_sync.clock())
   on conflict (direction, entity, record, hubspot_id) where resolved_at is null
   do update set error_message = excluded.error_message, retry_count = e.retry_count + 1;
 $$;

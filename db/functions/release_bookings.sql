@@ -10,15 +10,20 @@ create or replace function hubspot_sync.release_bookings(p_bookings uuid[], p_re
 as $$
 declare
   v_booking hubspot_sync.hubspot_bookings;
+  v_contact uuid;
   v_credit text;
 begin
   for v_booking in
     select b.* from hubspot_sync.hubspot_bookings b where b.id = any (p_bookings) order by b.id
   loop
-    -- The ledger knows what paid; of a booking older than it, token_used does.
+    -- The ledger knows who paid and what; of a booking older than it, the booking does.
+    select l.contact, l.credit
+      into v_contact, v_credit
+      from hubspot_sync.credit_ledger l
+     where l.booking = v_booking.id and l.reason = 'booking';
+    v_contact := coalesce(v_contact, v_booking.contact);
     v_credit := coalesce(
-      (select l.credit from hubspot_sync.credit_ledger l
-        where l.booking = v_booking.id and l.reason = 'booking'),
+      v_credit,
       case when v_booking.token_used = 'Shared Token' then 'shared_mock_credits' end,
       (select t.credit from hubspot_sync.credit_types t
         where t.token_name = v_booking.token_used));
@@ -26,9 +31,8 @@ begin
                 where l.booking = v_booking.id and l.reason = 'refund') then
       v_credit := null;  -- given back already; somebody made the booking active again
     end if;
-    if v_credit is not null and v_booking.contact is not null then
-      perform hubspot_sync.change_credit(
-        v_booking.contact, v_credit, 1, 'refund', v_booking.id);
+    if v_credit is not null and v_contact is not null then
+      perform hubspot_sync.change_credit(v_contact, v_credit, 1, 'refund', v_booking.id);
     else
       insert into hubspot_sync.sync_conflicts (entity, record, field, decision)
       values ('hubspot_bookings', v_booking.id, 'token_used',

@@ -30,7 +30,7 @@ begin
    where v_first ? n.key
      and v_first -> n.key is distinct from n.value;
   if v_differing is not null then
-    raise exception 'idempotency key was used for another request: % differ', v_differing
+    raise exception 'idempotency key was used for a request with another %', v_differing
       using errcode = 'MBKEY',
             hint = 'Send the first request unchanged to repeat it, or a new key to book anew.';
   end if;

@@ -22,6 +22,7 @@ as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
   v_mock_type text;
+  v_time text;
   v_old hubspot_sync.hubspot_mock_exams;
   v_new hubspot_sync.hubspot_mock_exams;
 begin
@@ -44,13 +45,12 @@ begin
     raise exception 'capacity % of mock exam % is negative', p_capacity, p_mock_exam_id
       using errcode = 'MBCAP', hint = 'Give 0 or more seats; 0 closes the exam for new bookings.';
   end if;
-  if nullif(trim(p_start_time), '') is not null
-     and hubspot_sync.readable_time(p_start_time) is null
-     or nullif(trim(p_end_time), '') is not null
-     and hubspot_sync.readable_time(p_end_time) is null then
-    raise exception 'p_start_time % or p_end_time % is no time of day', p_start_time, p_end_time
-      using errcode = '22023', hint = 'Give it as 14:30 or 2:30 PM.';
-  end if;
+  foreach v_time in array array[trim(p_start_time), trim(p_end_time)] loop
+    if v_time <> '' and hubspot_sync.readable_time(v_time) is null then
+      raise exception '% is no time of day', v_time
+        using errcode = '22023', hint = 'Give p_start_time and p_end_time as 14:30 or 2:30 PM.';
+    end if;
+  end loop;
 
   select e.*
     into v_old
@@ -123,6 +123,10 @@ begin
    where e.id = v_old.id;
   return hubspot_sync.read_exam(v_old.id);
 exception
+  when unique_violation then
+    -- A booking that came before its exam met one in flight, on the same day.
+    raise exception 'a booking of mock exam % is being made', p_mock_exam_id
+      using errcode = 'MBBSY', hint = 'Send the same request again.';
   when lock_not_available or deadlock_detected then
     raise exception 'mock exam % is busy', p_mock_exam_id
       using errcode = 'MBBSY', hint = 'Send the same request again.';

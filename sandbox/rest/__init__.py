@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,6 +21,7 @@ from psycopg import sql
 
 from sandbox import node
 from sandbox.children import Child
+from sandbox.rest.tokens import claims, sign
 
 OLDEST_NODE = (22, 15)  # the first with module.registerHooks; supabase-js asks for 22
 FOLDER = Path(__file__).resolve().parent
@@ -42,6 +44,15 @@ class Scripts:
         return os.environ | {"NPM_PACKAGES": str(self.packages), "NO_COLOR": "1"}
 
 
+def link(packages: Path, folder: Path) -> None:
+    """Let the scripts of a folder import the packages; one with packages of its own keeps them."""
+    name = folder / "node_modules"
+    if name.is_symlink() or not name.exists():
+        new = folder / f"node_modules.{os.getpid()}"
+        new.symlink_to(packages)
+        new.replace(name)
+
+
 def scripts() -> Scripts:
     """Node and the packages, downloaded once.
 
@@ -60,17 +71,25 @@ class Rest:
     control: str
     jwt_secret: str
 
-    @contextlib.contextmanager
-    def serving(self, database_url: str) -> Iterator[str]:
-        """Serve a database for the length of a `with` block.
+    def token(self, role: str, email: str | None = None, **more: Any) -> str:
+        """A JWT that this gateway accepts; `more` are further claims."""
+        return sign(self.jwt_secret, claims(role, email, **more))
+
+    def serve(self, database_url: str) -> str:
+        """Serve a database for as long as the gateway runs.
 
         Args:
             database_url: of a role like Supabase's authenticator, see `authenticator`.
 
-        Yields:
+        Returns:
             The URL that supabase-js and supabase-py take.
         """
-        url = self._ask("POST", {"database": database_url})["url"]
+        return self._ask("POST", {"database": database_url})["url"]
+
+    @contextlib.contextmanager
+    def serving(self, database_url: str) -> Iterator[str]:
+        """The same for the length of a `with` block."""
+        url = self.serve(database_url)
         try:
             yield url
         finally:

@@ -8,7 +8,6 @@ from typing import Any
 import psycopg
 import pytest
 from callers import Answer, Call, Caller, supabase_js, supabase_py
-from tokens import claims, sign
 
 from sandbox import rest
 from sandbox.fetch import FetchFailed
@@ -58,7 +57,7 @@ def api_url(gateway: rest.Rest, authenticator: str, module_database_url: str) ->
 @pytest.fixture(scope="session")
 def jwt(gateway: rest.Rest) -> Callable[..., str]:
     """Signs as Supabase does: `jwt("authenticated", "ada@example.org", exp=0)`."""
-    return lambda role, email=None, **more: sign(gateway.jwt_secret, claims(role, email, **more))
+    return gateway.token
 
 
 @pytest.fixture(scope="session")

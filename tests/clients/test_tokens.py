@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from tokens import claims, sign
+
+from sandbox.rest.tokens import claims, sign
 
 FUNCTIONS = {
     "create_booking": {},

@@ -174,9 +174,6 @@ def test_a_move_that_waited_for_the_completion_moves_nothing(world, end, expecte
     assert world.seated("E2") == ([] if end == "commit" else ["ann"])
 
 
-@pytest.mark.xfail(
-    reason="complete_past_bookings looks at the date by an older snapshot than the row it locks"
-)
 def test_a_booking_moved_while_others_are_completed_is_not_completed(world):
     """A trigger stops the completion at its first booking; the second one is moved meanwhile."""
     ann, ben, first, second = ready(world, days=2)

@@ -544,6 +544,15 @@ DIRTY_ROWS = """
 
 # What the migration says of these rows.
 FINDINGS = {
+    *(
+        ("hubspot_bookings", booking, "the status is none of Active, Cancelled, Completed", status)
+        for booking, status in (("B-9", None), ("B-10", "Waitlisted"))
+    ),
+    ("hubspot_mock_exams", "E-1", "more bookings than seats", "4 of 2"),
+    ("hubspot_mock_exams", "E-2", "more bookings than seats", "1 of 0"),
+    ("hubspot_mock_exams", "E-3", "more bookings than seats", "1 of 0"),
+    ("hubspot_mock_exams", "E-3", "start_time cannot be read, counted as midnight", "noon"),
+    ("hubspot_mock_exams", "E-4", "no credit pays for its mock type", None),
     ("hubspot_mock_exams", "E-4", "capacity is negative, set to 0", "-3"),
     ("hubspot_contact_credits", "C-2", "cs_credits is negative, set to 0", "-4"),
     *(

@@ -252,3 +252,11 @@ def test_a_list_of_bookings_reads_few_pages_whatever_the_filters(sessions, value
     work = sessions["usual"].watch(f"select api.list_bookings({given})", values)
     assert whole(work) == [], work.scans
     assert work.pages <= LISTED, work.scans
+
+
+def test_a_week_of_any_year_costs_the_same(sessions):
+    """Bookings of an old week lie far down the list of all."""
+    week = "select api.list_bookings(current_date - %(days)s - 6, current_date - %(days)s)"
+    for days in range(0, 1090, 40):
+        work = sessions["usual"].watch(week, {"days": days})
+        assert work.rows <= 20_000, (days, work.scans)

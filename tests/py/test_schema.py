@@ -353,6 +353,26 @@ def test_no_index_doubles_another(db):
     assert column(db, doubled) == []
 
 
+def test_verify_knows_every_trigger(db):
+    """One that is dropped leaves nothing to look at: it must be on the list."""
+    listed = set(re.findall(r"'(\w+)'", SOURCES[ROOT / "db/functions/missing_guards.sql"]))
+    made = column(
+        db,
+        "select t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+        " where c.relnamespace = 'hubspot_sync'::regnamespace and not t.tgisinternal",
+    )
+    assert set(made) - listed == set()
+    assert column(db, "select * from hubspot_sync.missing_guards()") == []
+    for trigger, table in db.execute(
+        "select t.tgname, t.tgrelid::regclass::text from pg_trigger t"
+        "  join pg_class c on c.oid = t.tgrelid"
+        " where c.relnamespace = 'hubspot_sync'::regnamespace and not t.tgisinternal"
+    ).fetchall():
+        with db.transaction(force_rollback=True):
+            db.execute(f"drop trigger {trigger} on {table}")
+            assert column(db, "select * from hubspot_sync.missing_guards()") == [trigger]
+
+
 # Error codes
 
 

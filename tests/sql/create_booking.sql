@@ -235,7 +235,7 @@ select results_eq('table state', 'table before',
                   'the same key replays the booking and spends nothing');
 
 select throws_ok(r.call, 'MBKEY',
-                 format('idempotency key was used for another request: %s differ', r.differing),
+                 format('idempotency key was used for a request with another %s', r.differing),
                  r.fact)
   from (values
     ($$select api.create_booking('E-2', 'S-5', 'shared@example.com', 'key-1', 'Sue', 'Hall',

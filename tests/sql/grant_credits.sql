@@ -97,17 +97,17 @@ select is((api.grant_credits(p_credit => 'sj_credits', p_amount => 5, p_reason =
                              p_id => '00000000-0000-4000-8000-000000000001')).replayed, true,
           'the same contact by its id is the same request');
 select throws_ok(format('select api.grant_credits(%s, ''key-1'')', r.arguments), 'MBKEY',
-                 format('idempotency key was used for another request: %s differ', r.differing),
+                 format('idempotency key was used for a request with another %s', r.differing),
                  r.fact)
   from (values
-    ('''S-1'', ''ann@example.com'', ''sj_credits'', 6, ''why''', 'amount', 'another amount'),
+    ('''S-1'', ''ann@example.com'', ''sj_credits'', 6, ''why''', 'p_amount', 'another amount'),
     ('''S-1'', ''ann@example.com'', ''sj_credits'', 5, ''because''', 'p_reason', 'another reason'),
     ('''S-1'', ''ann@example.com'', ''cs_credits'', 5, ''why''', 'p_credit', 'another balance'),
     ('''S-2'', ''bob@example.com'', ''sj_credits'', 5, ''why''', 'contact', 'another contact')
   ) as r (arguments, differing, fact);
 select throws_ok(
   $$select api.adjust_credits('S-1', 'ann@example.com', 'sj_credits', 5, 'why', 'key-1')$$,
-                 'MBKEY', 'idempotency key was used for another request: function differ',
+                 'MBKEY', 'idempotency key was used for a request with another function, p_delta',
                  'a key of a grant is not one of an adjustment');
 select results_eq('select * from pg_temp.state()', 'table before', 'a refused key changes nothing');
 select api.grant_credits('S-1', 'ann@example.com', 'sj_credits', 1, 'why', 'key-2');

@@ -16,7 +16,7 @@ select ok(hubspot_sync.replay_credit(k, said) is null, format('the key %L is unk
 select throws_ok(
   format('select hubspot_sync.replay_credit(''key-1'', %L)',
          said || '{"p_reason": "Other", "amount": 2}'),
-  'MBKEY', 'idempotency key was used for another request: amount, p_reason differ',
+  'MBKEY', 'idempotency key was used for a request with another amount, p_reason',
   'another request is refused, naming what differs and no values')
   from request;
 select throws_ok(

@@ -166,7 +166,7 @@ select 'hubspot_bookings', id, f.finding, f.old_value
              partition by b.student_id, b.mock_type, b.exam_date::date, b.is_active
            ) > 1 and b.mock_type is not null and b.exam_date is not null as same_day,
            b.booking_id, b.student_id, b.student_email, b.mock_exam_id, b.exam, b.contact,
-           b.contact_id
+           b.contact_id, b.is_active
       from hubspot_sync.hubspot_bookings b
   ) b
  cross join lateral (values
@@ -177,6 +177,8 @@ select 'hubspot_bookings', id, f.finding, f.old_value
     (b.student_id is null, 'student_id is missing, set to an empty text', null),
     (b.student_email is null, 'student_email is missing, set to an empty text', null),
     (b.mock_exam_id is null, 'mock_exam_id is missing, set to an empty text', null),
+    (coalesce(b.is_active not in ('Active', 'Cancelled', 'Completed'), true),
+     'the status is none of Active, Cancelled, Completed', b.is_active),
     (b.exam is null, 'the exam is not in this database', b.mock_exam_id),
     (b.contact is null, 'the contact is not in this database', b.contact_id)
   ) as f (broken, finding, old_value)

@@ -22,6 +22,21 @@ select e.id, coalesce(e.capacity, 0), hubspot_sync.exam_is_active(e.is_active),
   from hubspot_sync.hubspot_mock_exams e
 on conflict do nothing;
 
+-- What the new rules make of old exams, for a person to look at; nothing is changed.
+insert into hubspot_sync.migration_findings (table_name, record, finding, old_value)
+select 'hubspot_mock_exams', e.id, f.finding, f.old_value
+  from hubspot_sync.hubspot_mock_exams e
+  join hubspot_sync.exam_seats s on s.exam = e.id
+ cross join lateral (values
+    (e.start_time <> '' and hubspot_sync.readable_time(e.start_time) is null,
+     'start_time cannot be read, counted as midnight', e.start_time),
+    (e.mock_type is null
+     or not exists (select from hubspot_sync.credit_types t where t.mock_type = e.mock_type),
+     'no credit pays for its mock type', e.mock_type),
+    (s.taken > s.capacity, 'more bookings than seats', format('%s of %s', s.taken, s.capacity))
+  ) as f (odd, finding, old_value)
+ where f.odd;
+
 insert into hubspot_sync.credit_ledger
   (contact, credit, delta, balance_before, balance_after, reason, actor)
 select c.id, v.credit, v.balance, 0, v.balance, 'opening', hubspot_sync.actor()

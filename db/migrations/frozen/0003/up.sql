@@ -259,6 +259,29 @@ revoke all on
   hubspot_sync.sync_status
   from service_role;
 
+-- Rights on the old tables that writing rows does not need, and that would let their holder's code
+-- run with our rights (a trigger) or pass by it (truncate).
+do $$
+declare
+  v_grant record;
+begin
+  for v_grant in
+    select distinct c.relname, a.grantee, a.privilege_type
+      from pg_catalog.pg_class c
+     cross join lateral pg_catalog.aclexplode(c.relacl) a
+     where c.relnamespace = 'hubspot_sync'::regnamespace
+       and c.relkind = 'r'
+       and a.grantee <> c.relowner
+       and a.privilege_type in ('TRIGGER', 'TRUNCATE', 'REFERENCES', 'MAINTAIN')
+  loop
+    execute format('revoke %s on hubspot_sync.%I from %s', v_grant.privilege_type,
+                   v_grant.relname,
+                   case v_grant.grantee when 0 then 'public'
+                     else v_grant.grantee::regrole::text end);
+  end loop;
+end
+$$;
+
 create schema api;
 comment on schema api is 'What an app may call: functions and the types they answer with.';
 grant usage on schema api to authenticated, service_role;

@@ -25,7 +25,11 @@ begin
   perform hubspot_sync.require_administrator();
   perform hubspot_sync.require_read_committed();
   perform hubspot_sync.require_short(p_reason);
-  if p_booking_ids is null or cardinality(p_booking_ids) not between 1 and 1000
+  if p_booking_ids is null then
+    raise exception 'p_booking_ids is missing'
+      using errcode = '22023', hint = 'Give 1 to 1000 booking ids in one array.';
+  end if;
+  if cardinality(p_booking_ids) not between 1 and 1000
      or array_ndims(p_booking_ids) > 1
      or exists (select from unnest(p_booking_ids) i (value)
                  where coalesce(trim(i.value), '') = '' or length(i.value) > 500)
@@ -46,6 +50,10 @@ begin
       for no key update;
   perform from hubspot_sync.hubspot_bookings b where b.id = any (v_ids) order by b.id
       for no key update;
+  -- Contacts they were linked with while we waited: whoever has one may be waiting for us.
+  perform from hubspot_sync.hubspot_contact_credits c
+    where c.id in (select b.contact from hubspot_sync.hubspot_bookings b where b.id = any (v_ids))
+      for no key update nowait;
 
   foreach v_booking_id in array p_booking_ids loop
     v_result := null;

@@ -22,6 +22,7 @@ begin
     select b.id
       from hubspot_sync.hubspot_bookings b
      where b.is_active = 'Active'
+       and b.exam_date < v_today
        -- Found in the index of states alone; the table's own order tells nothing of the past.
        and b.id = any (array(
              select p.id

@@ -30,6 +30,11 @@ begin
     where b.mock_exam_id = v_exam.hubspot_id and b.is_active = 'Active'
     order by b.id
       for no key update;
+  -- Contacts they were linked with while we waited: whoever has one may be waiting for us.
+  perform from hubspot_sync.hubspot_contact_credits c
+    where c.id in (select b.contact from hubspot_sync.hubspot_bookings b
+                    where b.mock_exam_id = v_exam.hubspot_id and b.is_active = 'Active')
+      for no key update nowait;
   perform set_config('hubspot_sync.reason', coalesce(p_reason, ''), true);
   update hubspot_sync.hubspot_mock_exams e
      set is_active = 'false',

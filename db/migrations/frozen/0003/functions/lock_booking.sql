@@ -26,6 +26,10 @@ begin
    where b.id = v_id
      and (v_own is null or lower(b.student_email) = v_own)
      for no key update;
+  -- A contact it was linked with while we waited: whoever has that may be waiting for us.
+  perform from hubspot_sync.hubspot_contact_credits c
+    where c.id = v_booking.contact
+      for no key update nowait;
   if v_booking.id is null then
     raise exception 'booking % does not exist', p_booking_id
       using errcode = 'MBNOF', hint = 'Take booking_id from the answer that made it.';

@@ -27,7 +27,7 @@ begin
   v_from := (v_number::bigint - 1) * v_size;
   if v_number < 1 or v_from >= c_counted then
     raise exception 'page % is not between 1 and %', v_number, (c_counted + v_size - 1) / v_size
-      using errcode = '22023', hint = 'Narrow the filters instead of paging so far.';
+      using errcode = '22023', hint = 'Pages begin at 1; narrow the filters instead of paging far.';
   end if;
   execute format(
     'select count(*) from (select from hubspot_sync.hubspot_bookings b where %s limit %s) f',
@@ -35,13 +35,17 @@ begin
     into v_page.total
     using p_values[1], p_values[2], p_values[3], p_values[4], p_values[5], p_values[6],
           p_values[7], p_values[8];
+  -- Few bookings are all found by the filters and then sorted («offset 0»): those of an old exam
+  -- lie far down the list of all, and the planner does not know that.
   execute format(
     'select coalesce(array_agg(hubspot_sync.booking_answer(p, null)'
     '                          order by p.created_at desc nulls last, p.id), %L)'
     '  from hubspot_sync.hubspot_bookings p'
-    ' where p.id = any (array(select b.id from hubspot_sync.hubspot_bookings b where %s'
-    '                          order by b.created_at desc nulls last, b.id limit %s offset %s))',
-    '{}', p_condition, v_size, v_from)
+    ' where p.id = any (array('
+    '   select f.id'
+    '     from (select b.id, b.created_at from hubspot_sync.hubspot_bookings b where %s %s) f'
+    '    order by f.created_at desc nulls last, f.id limit %s offset %s))',
+    '{}', p_condition, case when v_page.total <= c_counted then 'offset 0' end, v_size, v_from)
     into v_page.bookings
     using p_values[1], p_values[2], p_values[3], p_values[4], p_values[5], p_values[6],
           p_values[7], p_values[8];

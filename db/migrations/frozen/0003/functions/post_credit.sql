@@ -36,8 +36,9 @@ begin
       using errcode = '22023', hint = 'Say why: whoever reads the ledger will ask.';
   end if;
   v_request := jsonb_build_object(
-    'contact', p_contact, 'p_credit', v_credit, 'amount', p_delta, 'p_reason', v_note,
-    'function', p_reason);
+    'contact', p_contact, 'p_credit', v_credit,
+    case p_reason when 'grant' then 'p_amount' else 'p_delta' end, p_delta,
+    'p_reason', v_note, 'function', p_reason);
   begin
     select c.* into v_contact
       from hubspot_sync.hubspot_contact_credits c

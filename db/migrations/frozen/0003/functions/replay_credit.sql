@@ -20,7 +20,7 @@ begin
     from jsonb_each(p_request) n
    where v_entry.idempotency_request -> n.key is distinct from n.value;
   if v_differing is not null then
-    raise exception 'idempotency key was used for another request: % differ', v_differing
+    raise exception 'idempotency key was used for a request with another %', v_differing
       using errcode = 'MBKEY',
             hint = 'Send the first request unchanged to repeat it, or a new key.';
   end if;

@@ -9,7 +9,16 @@ as $$
 begin
   perform hubspot_sync.require_administrator();
   return query
-    with offenders as (
+    -- The ledger is read once for its chains, each contact's each credit, and its sums.
+    with chains as materialized (
+      select l.contact, l.credit, sum(l.delta) as total,
+             array_agg(l.id) filter (where l.balance_before <> l.balance_left) as broken
+        from (select l.contact, l.credit, l.id, l.delta, l.balance_before,
+                     lag(l.balance_after, 1, 0) over (
+                       partition by l.contact, l.credit order by l.id) as balance_left
+                from hubspot_sync.credit_ledger l) l
+       group by l.contact, l.credit
+    ), offenders as (
       select 'seats_counted' as name, s.exam::text as id
         from hubspot_sync.exam_seats s
         left join (select b.exam, count(*) as taken
@@ -33,10 +42,7 @@ begin
                   ('sjmini_credits', c.sjmini_credits),
                   ('mock_discussion_token', c.mock_discussion_token),
                   ('shared_mock_credits', c.shared_mock_credits)) as v (credit, balance)) c
-        full join (select l.contact, l.credit, sum(l.delta) as total
-                     from hubspot_sync.credit_ledger l
-                    group by l.contact, l.credit) l
-          on l.contact = c.id and l.credit = c.credit
+        full join chains l on l.contact = c.id and l.credit = c.credit
        where coalesce(c.balance, 0) <> coalesce(l.total, 0)
       union all
       select 'bookings_linked', b.booking_id
@@ -61,35 +67,32 @@ begin
        group by b.student_id, b.mock_type, b.exam_date::date
       having count(*) > 1
       union all
+      -- A booking has at most one entry of each reason (credit_ledger_once_per_booking).
       select 'booking_paid_once', b.booking_id
         from hubspot_sync.hubspot_bookings b
-        join (select l.booking,
-                     sum(l.delta) as net,
-                     count(*) filter (where l.reason = 'booking') as spent,
-                     count(*) filter (where l.reason = 'refund') as refunded
-                from hubspot_sync.credit_ledger l
-               where l.booking is not null
-               group by l.booking) l on l.booking = b.id
-       where l.net <> l.refunded - l.spent
-          or l.spent > 1
-          or l.refunded > 1
-          or l.spent = 1
-         and l.refunded <> case when b.is_active = 'Cancelled' then 1 else 0 end
+        left join hubspot_sync.credit_ledger s on s.booking = b.id and s.reason = 'booking'
+        left join hubspot_sync.credit_ledger r on r.booking = b.id and r.reason = 'refund'
+       where s.delta <> -1
+          or r.delta <> 1
+          or s.id is not null
+         and (r.id is not null) is distinct from (b.is_active is not distinct from 'Cancelled')
          and not exists (select from hubspot_sync.sync_conflicts c
                           where c.record = b.id and c.field = 'is_active')
       union all
-      select 'refund_where_spent', l.booking::text
+      select 'booking_paid_once', l.booking::text
         from hubspot_sync.credit_ledger l
        where l.booking is not null
-       group by l.booking
-      having count(distinct (l.contact, l.credit)) > 1
+         and l.reason not in ('booking', 'refund')
       union all
-      select 'ledger_chain', l.id::text
-        from (select l.id, l.balance_before,
-                     lag(l.balance_after, 1, 0) over (
-                       partition by l.contact, l.credit order by l.id) as balance_left
-                from hubspot_sync.credit_ledger l) l
-       where l.balance_before <> l.balance_left
+      select 'refund_where_spent', r.booking::text
+        from hubspot_sync.credit_ledger r
+        join hubspot_sync.credit_ledger s on s.booking = r.booking and s.reason = 'booking'
+       where r.reason = 'refund'
+         and (s.contact, s.credit) <> (r.contact, r.credit)
+      union all
+      select 'ledger_chain', i.id::text
+        from chains l
+       cross join lateral unnest(l.broken) i (id)
       union all
       select 'bookings_match_exam', b.booking_id
         from hubspot_sync.hubspot_bookings b
@@ -116,27 +119,15 @@ begin
        where not b.exempt
          and '' in (b.booking_id, b.student_id, b.student_email, b.mock_exam_id)
       union all
-      select 'guards_in_place', t.tgrelid::regclass || ' ' || t.tgname
-        from pg_trigger t
-        join pg_class c on c.oid = t.tgrelid
-       where c.relnamespace = 'hubspot_sync'::regnamespace
-         and t.tgenabled not in ('O', 'A')
-      union all
-      select 'guards_in_place', i.indexrelid::regclass::text
-        from pg_index i
-        join pg_class c on c.oid = i.indrelid
-       where c.relnamespace = 'hubspot_sync'::regnamespace
-         and not (i.indisvalid and i.indisready)
-      union all
-      select 'guards_in_place', c.conrelid::regclass || ' ' || c.conname
-        from pg_constraint c
-       where c.connamespace = 'hubspot_sync'::regnamespace
-         and not c.convalidated
+      select 'guards_in_place', g.name
+        from hubspot_sync.missing_guards() g (name)
       union all
       select 'nothing_unprotected',
              case u.kind when 'function' then '' else u.schema_name || '.' end || u.object_name
         from hubspot_sync.unprotected() u
-       where u.schema_name in ('api', 'hubspot_sync')
+       where u.schema_name = 'api'
+          or u.schema_name = 'hubspot_sync'
+         and (u.kind <> 'function' or u.problem like 'may be run by%')
       union all
       select 'queue_consistent', q.id::text
         from hubspot_sync.sync_queue q
@@ -179,7 +170,7 @@ begin
         ('deleted_exams_empty', 'a deleted exam has no active booking'),
         ('contacts_unique', 'a student id with an email is one contact'),
         ('ids_present', 'a booking has its ids'),
-        ('guards_in_place', 'all triggers are enabled, all indexes and constraints valid'),
+        ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
         ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors')

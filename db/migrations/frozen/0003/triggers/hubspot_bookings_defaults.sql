@@ -26,16 +26,17 @@ begin
   new.mock_type := coalesce(v_exam.mock_type, new.mock_type);
   new.exam_date := coalesce(v_exam.exam_date::timestamp, new.exam_date);
   new.contact := coalesce(
-    (select c.id
-       from hubspot_sync.hubspot_contact_credits c
-      where c.hubspot_id = new.contact_id),
-    (select c.id
-       from hubspot_sync.hubspot_contact_credits c
-      where c.student_id = new.student_id
-        and lower(c.email) = lower(new.student_email)
-      order by c.created_at, c.id
-      limit 1),
+    hubspot_sync.contact_of_booking(new.contact_id, new.student_id, new.student_email),
     new.contact);
+  if new.contact is null then
+    -- It, too, may be arriving: hubspot_contact_credits_links takes the same locks.
+    perform pg_advisory_xact_lock(hashtextextended(
+      format('bookings of %s %s', new.student_id, lower(new.student_email)), 0));
+    perform pg_advisory_xact_lock(
+      hashtextextended(format('bookings of %s', new.contact_id), 0));
+    new.contact :=
+      hubspot_sync.contact_of_booking(new.contact_id, new.student_id, new.student_email);
+  end if;
   return new;
 end;
 $$;

@@ -7,6 +7,14 @@ create or replace function hubspot_sync.hubspot_contact_credits_links()
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- A booking may be arriving this moment that looks for this contact: see
+  -- hubspot_bookings_defaults.
+  perform pg_advisory_xact_lock(
+    hashtextextended(format('bookings of %s %s', new.student_id, lower(new.email)), 0));
+  if new.hubspot_id is not null then
+    perform pg_advisory_xact_lock(
+      hashtextextended(format('bookings of %s', new.hubspot_id), 0));
+  end if;
   update hubspot_sync.hubspot_bookings b
      set contact = new.id,
          contact_id = coalesce(new.hubspot_id, b.contact_id)

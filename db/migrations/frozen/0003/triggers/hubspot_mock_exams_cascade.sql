@@ -11,6 +11,8 @@ as $$
 declare
   v_booking record;
 begin
+  -- One exam moves at a time: two that swap days would wait for each other's bookings.
+  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.move_exams', 0));
   perform hubspot_sync.close_gate(new.hubspot_id);
   perform from hubspot_sync.hubspot_bookings b
     where b.mock_exam_id = new.hubspot_id and b.is_active in ('Active', 'Completed')
