@@ -473,9 +473,16 @@ MUTANTS = [
     Mutant(
         "bookings are completed before their day",
         "api.complete_past_bookings",
-        "and p.exam_date < v_today",
-        "",
+        "hubspot_sync.setting('time_zone'))::date;",
+        "hubspot_sync.setting('time_zone'))::date + 1000;",
         (f"{ATTENDANCE} later_exam",),
+    ),
+    Mutant(
+        "bookings are completed by the date they had",
+        "api.complete_past_bookings",
+        "and b.exam_date < v_today",
+        "",
+        (f"{ATTENDANCE} moved_while",),
     ),
     # Who may
     Mutant(
