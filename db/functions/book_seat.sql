@@ -30,6 +30,7 @@ declare
 begin
   <<attempt>>
   loop
+    v_constraint := null;
     begin
       -- Old bookings that are exempt from the unique rules are not in their indexes.
       select c as contact, exists (select
