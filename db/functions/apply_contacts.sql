@@ -76,8 +76,6 @@ begin
     end;
     if v_reason is null then
       begin
-        perform hubspot_sync.claim_identity(
-          v_properties ->> 'student_id', v_properties ->> 'email');
         select coalesce(max(q.id), 0) into v_last from hubspot_sync.sync_queue q;
         -- A contact made here, whose id HubSpot has not answered yet, is the same person.
         update hubspot_sync.hubspot_contact_credits c

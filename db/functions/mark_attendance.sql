@@ -17,7 +17,7 @@ declare
 begin
   perform hubspot_sync.require_administrator();
   perform hubspot_sync.require_read_committed();
-  perform hubspot_sync.require_short(p_booking_id, p_attendance);
+  perform hubspot_sync.require_short(p_attendance);
   if v_word is null or v_word not in ('Yes', 'No', 'Unknown') then
     raise exception 'attendance % is none of Yes, No, Unknown', coalesce(p_attendance, 'null')
       using errcode = '22023', hint = 'No means the student did not come; Unknown takes it back.';

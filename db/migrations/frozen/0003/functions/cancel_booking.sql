@@ -17,7 +17,7 @@ declare
   v_refusal hubspot_sync.refusal;
 begin
   perform hubspot_sync.require_read_committed();
-  perform hubspot_sync.require_short(p_booking_id, p_reason);
+  perform hubspot_sync.require_short(p_reason);
   v_booking := hubspot_sync.lock_booking(p_booking_id);
   if v_booking.is_active = 'Cancelled' then
     return hubspot_sync.booking_answer(v_booking, true);

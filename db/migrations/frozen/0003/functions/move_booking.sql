@@ -28,7 +28,7 @@ begin
     raise exception 'p_mock_exam_id is missing'
       using errcode = '22023', hint = 'Give the exam to move to, from api.list_available_exams.';
   end if;
-  perform hubspot_sync.require_short(p_booking_id, p_mock_exam_id, p_reason);
+  perform hubspot_sync.require_short(p_mock_exam_id, p_reason);
   perform hubspot_sync.pass_gate(trim(p_mock_exam_id));
   v_booking := hubspot_sync.lock_booking(p_booking_id);
   if v_booking.is_active = 'Active' and v_booking.mock_exam_id = trim(p_mock_exam_id) then
