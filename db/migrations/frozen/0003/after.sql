@@ -6,6 +6,10 @@ alter table hubspot_sync.supabase_audit_log
 alter table hubspot_sync.sync_queue
   alter column created_at set default hubspot_sync.clock(),
   alter column next_attempt_at set default hubspot_sync.clock();
+alter table hubspot_sync.sync_shadow
+  alter column updated_at set default hubspot_sync.clock();
+alter table hubspot_sync.sync_pauses
+  alter column paused_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_errors
   alter column created_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_conflicts

@@ -1,0 +1,139 @@
+-- The outbox and what belongs to it: what HubSpot has, what failed, what is paused.
+
+-- A row is open until it is synced or dead. A claim stamps the open rows it covers with its epoch
+-- and moves their next_attempt_at to the end of its lease.
+create table hubspot_sync.sync_queue (
+  id bigint generated always as identity,
+  table_name text not null,
+  record uuid not null,
+  operation text not null,
+  lane text not null default 'bulk',
+  old_data jsonb,
+  new_data jsonb,
+  synced boolean not null default false,
+  sync_attempts integer not null default 0,
+  last_sync_attempt timestamptz,
+  next_attempt_at timestamptz not null default now(),
+  epoch bigint,
+  unanswered boolean not null default false,
+  last_error text,
+  history jsonb,
+  dead_at timestamptz,
+  synced_at timestamptz,
+  created_at timestamptz not null default now(),
+  constraint sync_queue_pkey primary key (id),
+  constraint sync_queue_operation_known check (
+    operation in ('insert', 'update', 'delete', 'resend')
+  ),
+  constraint sync_queue_lane_known check (lane in ('urgent', 'bulk'))
+) with (fillfactor = 70);
+comment on table hubspot_sync.sync_queue is
+  'The outbox: changes HubSpot does not have yet, written in the transaction that made them. '
+  'lane: urgent goes before bulk; history: what happened to it, [{at, attempt, error}].';
+create index idx_sync_queue_open
+  on hubspot_sync.sync_queue (table_name, id) where not synced and dead_at is null;
+create index idx_sync_queue_urgent
+  on hubspot_sync.sync_queue (table_name, id)
+  where not synced and dead_at is null and lane = 'urgent';
+create index idx_sync_queue_record
+  on hubspot_sync.sync_queue (record, id) where not synced and dead_at is null;
+create index idx_sync_queue_dead
+  on hubspot_sync.sync_queue (record, id) where not synced and dead_at is not null;
+create sequence hubspot_sync.sync_epochs;
+
+-- The last value of every property that HubSpot is known to hold. Where no row of sync_queue is
+-- open for a record, HubSpot holds exactly this.
+create table hubspot_sync.sync_shadow (
+  record uuid not null,
+  table_name text not null,
+  properties jsonb not null,
+  updated_at timestamptz not null default now(),
+  constraint sync_shadow_pkey primary key (record)
+);
+comment on table hubspot_sync.sync_shadow is
+  'What HubSpot holds of each record, as far as it was acknowledged or read: properties and the '
+  'links @contact and @exam.';
+
+-- Which side's value counts where nothing else decides.
+create table hubspot_sync.field_owners (
+  table_name text not null,
+  field text not null,
+  owner text not null,
+  constraint field_owners_pkey primary key (table_name, field),
+  constraint field_owners_owner_known check (owner in ('postgres', 'hubspot'))
+);
+comment on table hubspot_sync.field_owners is
+  'Whose value of a field counts: postgres or hubspot. A field that is not named is postgres''s.';
+insert into hubspot_sync.field_owners values
+  ('hubspot_contact_credits', 'student_id', 'hubspot'),
+  ('hubspot_contact_credits', 'email', 'hubspot'),
+  ('hubspot_contact_credits', 'firstname', 'hubspot'),
+  ('hubspot_contact_credits', 'lastname', 'hubspot'),
+  ('hubspot_mock_exams', 'mock_exam_name', 'hubspot'),
+  ('hubspot_mock_exams', 'mock_type', 'hubspot'),
+  ('hubspot_mock_exams', 'mock_set', 'hubspot'),
+  ('hubspot_mock_exams', 'exam_date', 'hubspot'),
+  ('hubspot_mock_exams', 'start_time', 'hubspot'),
+  ('hubspot_mock_exams', 'end_time', 'hubspot'),
+  ('hubspot_mock_exams', 'location', 'hubspot'),
+  ('hubspot_mock_exams', 'capacity', 'hubspot'),
+  ('hubspot_mock_exams', 'is_active', 'hubspot'),
+  ('hubspot_mock_exams', 'scheduled_activation_at', 'hubspot');
+
+create table hubspot_sync.sync_pauses (
+  scope text not null,
+  reason text not null,
+  paused_by text not null,
+  paused_at timestamptz not null default now(),
+  until timestamptz,
+  constraint sync_pauses_pkey primary key (scope)
+);
+comment on table hubspot_sync.sync_pauses is
+  'What is not sent for now: scope is a table or «*» for all; until: when it goes on by itself, '
+  'null: when somebody resumes it.';
+
+create table hubspot_sync.sync_errors (
+  id bigint generated always as identity,
+  direction text not null,
+  entity text not null,
+  record uuid,
+  hubspot_id text,
+  error_message text not null,
+  retry_count integer not null default 0,
+  created_at timestamptz not null default now(),
+  resolved_at timestamptz,
+  constraint sync_errors_pkey primary key (id),
+  constraint sync_errors_direction_known check (
+    direction in ('hubspot_to_supabase', 'supabase_to_hubspot')
+  )
+);
+comment on table hubspot_sync.sync_errors is
+  'What could not be synchronised, in either direction, and when it was healed.';
+create unique index sync_errors_one_open
+  on hubspot_sync.sync_errors (direction, entity, record, hubspot_id) nulls not distinct
+  where resolved_at is null;
+create index sync_errors_created_at on hubspot_sync.sync_errors (created_at);
+
+create table hubspot_sync.sync_conflicts (
+  id bigint generated always as identity,
+  entity text not null,
+  record uuid not null,
+  field text not null,
+  postgres_value text,
+  hubspot_value text,
+  decision text not null,
+  created_at timestamptz not null default now(),
+  constraint sync_conflicts_pkey primary key (id)
+);
+comment on table hubspot_sync.sync_conflicts is
+  'Where two truths met, or one was unreadable: both values and what was decided.';
+create index sync_conflicts_record on hubspot_sync.sync_conflicts (record);
+
+create table hubspot_sync.sync_status (
+  task text not null,
+  last_run_at timestamptz not null,
+  state jsonb not null default '{}',
+  constraint sync_status_pkey primary key (task)
+);
+comment on table hubspot_sync.sync_status is
+  'One row per task of the glue: when it ran last and what it must remember.';
