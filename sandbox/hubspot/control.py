@@ -21,7 +21,6 @@ may be given bare or under ``properties``.
 """
 
 import json
-import uuid
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -202,7 +201,7 @@ def _route(store: Store, method: str, path: str, handler: Handler) -> Route:
             with store.lock:
                 return JSONResponse(handler(request, body))
         except HubSpotError as error:
-            return JSONResponse(error.body(str(uuid.uuid4())), error.status)
+            return JSONResponse(error.body(store.correlation_id()), error.status)
         except (TypeError, ValueError) as error:
             return JSONResponse({"status": "error", "message": str(error)}, 400)
 

@@ -1,7 +1,6 @@
 """What stands before every route: token, limits, faults; and the count of calls."""
 
 import asyncio
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from sandbox.hubspot.store import Store
 
 JSON = "application/json;charset=utf-8"
 CUT = "sandbox.cut"
+SLEEP = "sandbox.sleep"
 
 Verb = Callable[[Call], Reply]
 
@@ -52,8 +52,8 @@ class Calls:
 class CutResponse(Response):
     """Closes the connection without a byte of answer.
 
-    Under :mod:`sandbox.hubspot.server` the transport is aborted; elsewhere (an in-process
-    transport) ConnectionResetError reaches the caller.
+    Whoever runs the application says in the scope how: :mod:`sandbox.hubspot.server` and
+    :mod:`sandbox.hubspot.transport` do; elsewhere ConnectionResetError reaches the caller.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,9 +100,9 @@ class Gate:
             refusal = struck[-1].refusal(self._scope(request))
         if refusal is not None:
             return self._refuse(refusal, search)
-        await _pause(struck, "slow_before_applying")
+        await _pause(request, struck, "slow_before_applying")
         response = self._apply(request, raw, verb, search)
-        await _pause(struck, "slow")
+        await _pause(request, struck, "slow")
         kinds = {fault.kind for fault in struck}
         if "cut" in kinds:
             return CutResponse()
@@ -128,7 +128,7 @@ class Gate:
         headers = dict(error.headers)
         if not search and error.status != 401:
             headers |= self.limits.headers()
-        return JSONResponse(error.body(str(uuid.uuid4())), error.status, headers, JSON)
+        return JSONResponse(error.body(self.store.correlation_id()), error.status, headers, JSON)
 
     def _names(self, request: Request) -> frozenset[str]:
         names: set[str] = set()
@@ -148,7 +148,7 @@ class Gate:
         return f"crm.objects.custom.{verb}"
 
 
-async def _pause(struck: list[Fault], kind: str) -> None:
+async def _pause(request: Request, struck: list[Fault], kind: str) -> None:
     ms = max((fault.ms for fault in struck if fault.kind == kind), default=0)
     if ms:
-        await asyncio.sleep(ms / 1000)
+        await request.scope.get(SLEEP, asyncio.sleep)(ms / 1000)

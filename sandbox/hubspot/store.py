@@ -7,6 +7,7 @@ request atomic, whatever threads the application runs in.
 
 import random
 import threading
+import uuid
 from bisect import bisect_right, insort
 from collections.abc import Callable
 
@@ -40,6 +41,7 @@ class Store:
     def __init__(self, seed: int = 0, clock: Clock | None = None, unique: bool = True) -> None:
         self.clock = clock or Clock()
         self.rng = random.Random(seed)
+        self._correlations = random.Random(f"{seed} correlation ids")
         self.types = account_types(unique)
         self.lock = threading.RLock()
         self.links = Associations(self.types)
@@ -50,6 +52,10 @@ class Store:
         self._taken: dict[tuple[str, str], dict[str, str]] = {
             (t.id, name): {} for t in self.types.values() for name in t.unique
         }
+
+    def correlation_id(self) -> str:
+        """The id of one refusal, from a generator of its own: asking changes nothing else."""
+        return str(uuid.UUID(int=self._correlations.getrandbits(128), version=4))
 
     def type(self, name: str, *, by_name: bool = False) -> ObjectType:
         """The object type a path names; HubSpotError 400 when there is none."""
