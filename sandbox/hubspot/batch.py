@@ -96,7 +96,7 @@ def read(call: Call) -> Reply:
     results, missing = [], []
     for item in inputs:
         if name is None:
-            record = call.store.get(kind, item["id"], archived=archived)
+            record = call.to_read(kind, item["id"], archived=archived)
         else:
             find = call.store.find_archived if archived else call.store.find
             record = find(kind, name, item["id"])
@@ -119,17 +119,19 @@ def inline_links(call: Call, kind: ObjectType, wanted: list) -> tuple[tuple[Obje
     links = []
     for link in wanted:
         try:
-            record_id, types = link["to"]["id"], [t["associationTypeId"] for t in link["types"]]
+            record_id = link["to"]["id"]
+            types = [(t["associationCategory"], t["associationTypeId"]) for t in link["types"]]
         except (KeyError, TypeError):
             raise invalid("Some required fields were not set: [to, types]") from None
-        for type_id in types:
-            target_id = call.store.links.target_of(kind, type_id)
+        for category, type_id in types:
+            target_id = call.store.links.target_of(kind, category, type_id)
             if target_id is None:
-                raise invalid(f"No association type {type_id} from {kind.name}")
+                raise invalid(f"No association type {category} {type_id} from {kind.name}")
             target = call.store.types[target_id]
-            if call.store.get(target, record_id) is None:
+            record = call.to_write(target, record_id)
+            if record is None:
                 raise invalid(f"No {target.name} with id {record_id} to associate", id=[record_id])
-            links.append((target, record_id))
+            links.append((target, record.id))
     return tuple(links)
 
 
@@ -152,7 +154,7 @@ def _identified(call: Call, kind: ObjectType, *, required: bool) -> list[dict]:
 def _resolve(call: Call, kind: ObjectType, item: dict) -> Record | None:
     name = item.get("idProperty")
     if name is None:
-        return call.store.get(kind, item["id"])
+        return call.to_write(kind, item["id"])
     return call.store.find(kind, name, item["id"])
 
 

@@ -9,6 +9,7 @@ from sandbox.hubspot.clock import iso
 from sandbox.hubspot.definitions import ObjectType
 from sandbox.hubspot.errors import invalid
 from sandbox.hubspot.limits import Settings
+from sandbox.hubspot.record import Record
 from sandbox.hubspot.store import Rule, Store
 
 
@@ -62,6 +63,15 @@ class Call:
             rule=self.rule,
             archived_keeps_unique=self.settings.archived_keeps_unique,
         )
+
+    def to_read(self, kind: ObjectType, record_id: str, *, archived: bool = False) -> Record | None:
+        """The record an id reads: ``store.get``, and what became of a merged id where set so."""
+        follow = self.settings.merged_reads_follow and not archived
+        return self.store.get(kind, record_id, archived=archived, follow=follow)
+
+    def to_write(self, kind: ObjectType, record_id: str) -> Record | None:
+        """The live record an id writes, likewise."""
+        return self.store.get(kind, record_id, follow=self.settings.merged_writes_follow)
 
     def names(self, parameter: str) -> list[str] | None:
         """A list parameter, repeated or comma-separated; None when absent."""
