@@ -178,8 +178,11 @@ def _write(call: Call, kind: ObjectType, inputs: list[dict], plan, *, partial: b
     writes: list[Write] = []
     errors: list[dict] = []
     claimed: set[tuple[str, str]] = set()
-    for item, trace in zip(inputs, traces, strict=True):
+    spoilt, refusal = call.spoilt(len(inputs)) if traced else (None, None)
+    for number, (item, trace) in enumerate(zip(inputs, traces, strict=True)):
         try:
+            if number == spoilt:
+                raise refusal
             write = plan(item)
             _claim(kind, write.properties, claimed)
         except HubSpotError as error:

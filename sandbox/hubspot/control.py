@@ -4,7 +4,11 @@
 GET    /_sandbox/calls                         calls by route and status, total, 429 answers
 POST   /_sandbox/calls/reset                   start counting again
 GET    /_sandbox/faults                        the active faults, with how often each fired
-POST   /_sandbox/faults[?seed=7]               replace them by this JSON list
+POST   /_sandbox/faults[?seed=7]               replace them by this JSON list, or by a schedule,
+                                               ``{"seed": 7, "intensity": 0.2, "weights": {}}``
+GET    /_sandbox/rules                         the validation rules of the account's administrator
+POST   /_sandbox/rules                         add ``{"type", "property", "pattern", "message"}``
+DELETE /_sandbox/rules/{number}                take one away
 POST   /_sandbox/limits                        change limits, e.g. ``{"burst": 5}``; gives all
 POST   /_sandbox/clock                         ``{"advance_seconds": 10}``
 GET    /_sandbox/duplicates                    records that share what must be unique, per type
@@ -47,6 +51,9 @@ def routes(gate: Gate) -> list[Route]:
         ("POST", "/_sandbox/calls/reset", control.reset),
         ("GET", "/_sandbox/faults", control.faults),
         ("POST", "/_sandbox/faults", control.replace_faults),
+        ("GET", "/_sandbox/rules", control.rules),
+        ("POST", "/_sandbox/rules", control.add_rule),
+        ("DELETE", "/_sandbox/rules/{number}", control.remove_rule),
         ("POST", "/_sandbox/limits", control.limits),
         ("POST", "/_sandbox/clock", control.clock),
         ("GET", "/_sandbox/duplicates", control.duplicates),
@@ -80,12 +87,32 @@ class Control:
         return self._gate.faults.active()
 
     def replace_faults(self, request: Request, body: object) -> object:
-        """Replace the active faults."""
+        """Replace the active faults, by a list or a schedule."""
+        if isinstance(body, dict):
+            self._gate.faults.schedule(**_drawn(body))
+            return self._gate.faults.active()
         if not isinstance(body, list) or not all(isinstance(f, dict) for f in body):
-            raise ValueError("a JSON list of faults is required")
+            raise ValueError("a JSON list of faults, or a schedule, is required")
         seed = request.query_params.get("seed")
         self._gate.faults.replace(body, None if seed is None else int(seed))
         return self._gate.faults.active()
+
+    def rules(self, request: Request, body: object) -> object:
+        """The administrator's rules."""
+        return {"results": self._gate.faults.rules()}
+
+    def add_rule(self, request: Request, body: object) -> object:
+        """A validation rule added by an administrator."""
+        self._gate.faults.add_rule(_object(body))
+        return self._gate.faults.rules()[-1]
+
+    def remove_rule(self, request: Request, body: object) -> object:
+        """A validation rule taken away."""
+        try:
+            self._gate.faults.remove_rule(int(request.path_params["number"]))
+        except KeyError:
+            raise ValueError(f"no rule {request.path_params['number']}") from None
+        return {"results": self._gate.faults.rules()}
 
     def limits(self, request: Request, body: object) -> object:
         """Change some limits; gives all."""
@@ -184,6 +211,17 @@ def duplicates(store: Store, kind: ObjectType) -> list[dict]:
 def _object(body: object) -> dict:
     if not isinstance(body, dict):
         raise ValueError("a JSON object is required")
+    return body
+
+
+def _drawn(body: dict) -> dict:
+    """The arguments of what a seed draws; TypeError or ValueError when they make no sense."""
+    kinds: dict[str, type | tuple] = {"seed": int, "intensity": (int, float), "weights": dict}
+    for name, value in body.items():
+        if name not in kinds or not isinstance(value, kinds[name]):
+            raise ValueError(f"{name} is none of {sorted(kinds)}, or of another type")
+    if "seed" not in body:
+        raise ValueError("a seed is required")
     return body
 
 

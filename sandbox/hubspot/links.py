@@ -16,11 +16,16 @@ def associate_default(call: Call) -> Reply:
     origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
     there, back = _spec(call, origin, target), _spec(call, target, origin)
     results, errors = [], []
-    for item in inputs_of(call.body("inputs"), call.settings.association_inputs, "from", "to"):
+    inputs = inputs_of(call.body("inputs"), call.settings.association_inputs, "from", "to")
+    spoilt, refusal = call.spoilt(len(inputs))
+    for number, item in enumerate(inputs):
         try:
             a, b = item["from"]["id"], item["to"]["id"]
         except (KeyError, TypeError):
             raise invalid("Some required fields were not set: [from, to]") from None
+        if number == spoilt:
+            errors.append(refusal.entry(fromObjectId=[a], toObjectId=[b]))
+            continue
         ends = [(kind, i, call.to_write(kind, i)) for kind, i in ((origin, a), (target, b))]
         missing = [(kind.name, i) for kind, i, record in ends if record is None]
         if missing:
