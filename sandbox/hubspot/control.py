@@ -9,6 +9,10 @@ POST   /_sandbox/faults[?seed=7]               replace them by this JSON list, o
 GET    /_sandbox/rules                         the validation rules of the account's administrator
 POST   /_sandbox/rules                         add ``{"type", "property", "pattern", "message"}``
 DELETE /_sandbox/rules/{number}                take one away
+GET    /_sandbox/people                        what others do in the account, and have done
+POST   /_sandbox/people                        begin anew, ``{"seed": 7, "intensity": 0.2,
+                                               "weights": {}, "types": []}``
+POST   /_sandbox/people/act                    one action at once: drawn, or ``{"action": "merge"}``
 POST   /_sandbox/limits                        change limits, e.g. ``{"burst": 5}``; gives all
 POST   /_sandbox/clock                         ``{"advance_seconds": 10}``
 GET    /_sandbox/duplicates                    records that share what must be unique, per type
@@ -54,6 +58,9 @@ def routes(gate: Gate) -> list[Route]:
         ("GET", "/_sandbox/rules", control.rules),
         ("POST", "/_sandbox/rules", control.add_rule),
         ("DELETE", "/_sandbox/rules/{number}", control.remove_rule),
+        ("GET", "/_sandbox/people", control.people),
+        ("POST", "/_sandbox/people", control.start_people),
+        ("POST", "/_sandbox/people/act", control.act),
         ("POST", "/_sandbox/limits", control.limits),
         ("POST", "/_sandbox/clock", control.clock),
         ("GET", "/_sandbox/duplicates", control.duplicates),
@@ -113,6 +120,19 @@ class Control:
         except KeyError:
             raise ValueError(f"no rule {request.path_params['number']}") from None
         return {"results": self._gate.faults.rules()}
+
+    def people(self, request: Request, body: object) -> object:
+        """What others do in the account."""
+        return self._gate.people.as_json()
+
+    def start_people(self, request: Request, body: object) -> object:
+        """Let others act by a seed."""
+        self._gate.people.start(**_drawn(_object(body), types=list))
+        return self._gate.people.as_json()
+
+    def act(self, request: Request, body: object) -> object:
+        """One action of others, now; null when there was nothing to do it to."""
+        return self._gate.people.act(_object(body or {}).get("action"))
 
     def limits(self, request: Request, body: object) -> object:
         """Change some limits; gives all."""
@@ -214,9 +234,9 @@ def _object(body: object) -> dict:
     return body
 
 
-def _drawn(body: dict) -> dict:
-    """The arguments of what a seed draws; TypeError or ValueError when they make no sense."""
-    kinds: dict[str, type | tuple] = {"seed": int, "intensity": (int, float), "weights": dict}
+def _drawn(body: dict, **more: type) -> dict:
+    """The arguments of what a seed draws; ValueError when they make no sense."""
+    kinds = {"seed": int, "intensity": (int, float), "weights": dict} | more
     for name, value in body.items():
         if name not in kinds or not isinstance(value, kinds[name]):
             raise ValueError(f"{name} is none of {sorted(kinds)}, or of another type")

@@ -15,6 +15,7 @@ from sandbox.hubspot.errors import HubSpotError, unauthorized
 from sandbox.hubspot.fault import REFUSING, Fault, gateway_error
 from sandbox.hubspot.faults import Faults
 from sandbox.hubspot.limits import Limits
+from sandbox.hubspot.people import People
 from sandbox.hubspot.store import Store
 
 JSON = "application/json;charset=utf-8"
@@ -80,6 +81,7 @@ class Gate:
 
     def __init__(self, store: Store, limits: Limits, faults: Faults, token: str) -> None:
         self.store, self.limits, self.faults = store, limits, faults
+        self.people = People(store, limits)
         self.calls = Calls()
         self._authorization = f"Bearer {token}"
 
@@ -96,6 +98,7 @@ class Gate:
         if request.headers.get("Authorization") != self._authorization:
             return self._refuse(unauthorized(), search)
         with self.store.lock:
+            self.people.meanwhile()
             refusal = self.limits.take(search=search)
             struck = [] if refusal else self.faults.draw(request.url.path, self._kinds(request))
         if struck and struck[-1].kind in REFUSING:
