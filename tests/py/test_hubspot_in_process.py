@@ -55,19 +55,11 @@ def here():
 
 
 def exchanges(seed):
-    """Everything that is said in a mixed hour: reads, writes, refusals, faults, silences."""
+    """Everything that is said in a bad hour, with faults and with others in the account."""
     here, rng, said = Here(seed), random.Random(seed), []
     fill(here.store, seed, contacts=30, exams=5)
-    here.client.post(
-        "/_sandbox/faults",
-        params={"seed": seed},
-        json=[
-            {"kind": "unavailable", "probability": 0.1},
-            {"kind": "cut", "probability": 0.1},
-            {"kind": "slow", "probability": 0.2, "ms": 7000},
-            {"kind": "slow_before_applying", "probability": 0.2, "ms": 9000},
-        ],
-    )
+    for path in ("faults", "people"):
+        here.client.post(f"/_sandbox/{path}", json={"seed": seed, "intensity": 0.3})
     for _ in range(150):
         number = rng.randrange(6)
         try:
