@@ -1,7 +1,10 @@
 """The simulator fails on demand and by a seed, and others act in its account."""
 
+import re
 import uuid
+from dataclasses import fields
 from itertools import groupby
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ from hubspot_account import (
     CONTACTS,
     EXAMS,
     OBJECTS,
+    app_of,
     batch,
     client_of,
     control,
@@ -22,11 +26,12 @@ from hubspot_account import (
     upsert_of,
 )
 
+import sandbox.hubspot
 from sandbox.hubspot.app import create_app
 from sandbox.hubspot.control import duplicates
 from sandbox.hubspot.fault import KINDS
 from sandbox.hubspot.faults import Faults
-from sandbox.hubspot.limits import Limits
+from sandbox.hubspot.limits import Limits, Settings
 from sandbox.hubspot.schedule import WEIGHTS
 from sandbox.hubspot.store import Store
 from sandbox.hubspot.transport import InProcess, standing
@@ -374,6 +379,16 @@ def test_others_that_make_no_sense_are_refused(hubspot, body):
 
 
 # Control
+
+
+def test_the_page_names_every_switch_there_is(hubspot):
+    page = (Path(sandbox.hubspot.__file__).parent / "README.md").read_text()
+    named = set(re.findall(r"`([^`]+)`", page))
+    actions = control(hubspot, "people", {"seed": 1, "intensity": 0})["weights"]
+    settings = [f.name for f in fields(Settings)]
+    paths = [route.path for route in app_of(Store(7)).routes if "/_sandbox" in route.path]
+    wanted = {*KINDS, *actions, *settings, *paths}
+    assert wanted - named == set()
 
 
 def test_calls_are_counted_by_route_without_those_of_the_sandbox(hubspot):

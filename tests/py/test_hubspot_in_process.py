@@ -1,12 +1,15 @@
 """The simulator answers in the caller's thread, without a socket, and one seed gives one answer."""
 
 import random
+import re
 import socket
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
 
+import sandbox.hubspot
 from sandbox.hubspot.app import create_app
 from sandbox.hubspot.faults import Faults
 from sandbox.hubspot.limits import Limits
@@ -164,3 +167,12 @@ def test_late_requests_go_on_in_the_order_of_their_moments(here):
     (record,) = here.store.live(here.store.type(BOOKINGS))
     written = [(entry.value, entry.at_ms - START_MS) for entry in record.history["attendance"]]
     assert written == [("second", 30_000), ("first", 25_000)]
+
+
+def test_the_example_of_the_page_runs():
+    page = (Path(sandbox.hubspot.__file__).parent / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    made = {}
+    exec(example, made)
+    with httpx.Client(transport=made["transport"], base_url="http://x") as hubspot:
+        assert hubspot.get(f"{OBJECTS}/{CONTACTS}").status_code == 401
