@@ -383,7 +383,7 @@ def test_others_that_make_no_sense_are_refused(hubspot, body):
 
 def test_the_page_names_every_switch_there_is(hubspot):
     page = (Path(sandbox.hubspot.__file__).parent / "README.md").read_text()
-    named = set(re.findall(r"`([^`]+)`", page))
+    named = set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL)))
     actions = control(hubspot, "people", {"seed": 1, "intensity": 0})["weights"]
     settings = [f.name for f in fields(Settings)]
     paths = [route.path for route in app_of(Store(7)).routes if "/_sandbox" in route.path]
