@@ -9,6 +9,9 @@ POST   /_sandbox/faults[?seed=7]               replace them by this JSON list, o
 GET    /_sandbox/rules                         the validation rules of the account's administrator
 POST   /_sandbox/rules                         add ``{"type", "property", "pattern", "message"}``
 DELETE /_sandbox/rules/{number}                take one away
+POST   /_sandbox/properties/{type}             add or change a property, ``{"name", "type":
+                                               "string", "options": [], "unique": false}``
+DELETE /_sandbox/properties/{type}/{name}      remove a property
 GET    /_sandbox/people                        what others do in the account, and have done
 POST   /_sandbox/people                        begin anew, ``{"seed": 7, "intensity": 0.2,
                                                "weights": {}, "types": []}``
@@ -29,6 +32,7 @@ may be given bare or under ``properties``.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -36,7 +40,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.hubspot.definitions import ObjectType
+from sandbox.hubspot.definitions import FIELD_TYPES, ObjectType, Property
 from sandbox.hubspot.errors import HubSpotError
 from sandbox.hubspot.gate import Gate
 from sandbox.hubspot.record import USER, Record
@@ -58,6 +62,8 @@ def routes(gate: Gate) -> list[Route]:
         ("GET", "/_sandbox/rules", control.rules),
         ("POST", "/_sandbox/rules", control.add_rule),
         ("DELETE", "/_sandbox/rules/{number}", control.remove_rule),
+        ("POST", "/_sandbox/properties/{type}", control.define),
+        ("DELETE", "/_sandbox/properties/{type}/{name}", control.undefine),
         ("GET", "/_sandbox/people", control.people),
         ("POST", "/_sandbox/people", control.start_people),
         ("POST", "/_sandbox/people/act", control.act),
@@ -120,6 +126,20 @@ class Control:
         except KeyError:
             raise ValueError(f"no rule {request.path_params['number']}") from None
         return {"results": self._gate.faults.rules()}
+
+    def define(self, request: Request, body: object) -> object:
+        """A property added or changed by an administrator."""
+        kind, definition = self._kind(request), _definition(_object(body))
+        self._store.define(kind, definition)
+        return definition.as_json()
+
+    def undefine(self, request: Request, body: object) -> object:
+        """A property removed by an administrator."""
+        kind, name = self._kind(request), request.path_params["name"]
+        if name not in kind.properties or kind.properties[name].read_only:
+            raise ValueError(f"no property {name} that can be removed")
+        self._store.undefine(kind, name)
+        return {"removed": name}
 
     def people(self, request: Request, body: object) -> object:
         """What others do in the account."""
@@ -232,6 +252,21 @@ def _object(body: object) -> dict:
     if not isinstance(body, dict):
         raise ValueError("a JSON object is required")
     return body
+
+
+def _definition(body: dict) -> Property:
+    """A property as an administrator describes it; ValueError when it makes no sense."""
+    name, type_, options = body.get("name"), body.get("type", "string"), body.get("options", [])
+    if unknown := set(body) - {"name", "type", "options", "unique"}:
+        raise ValueError(f"a property has no {sorted(unknown)}")
+    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name!r} is no name of a property")
+    if type_ not in FIELD_TYPES or not isinstance(body.get("unique", False), bool):
+        raise ValueError(f"type is one of {sorted(FIELD_TYPES)}, unique is true or false")
+    if not isinstance(options, list) or not all(isinstance(one, str) for one in options):
+        raise ValueError("options is a list of strings")
+    unique = body.get("unique", False)
+    return Property(name, type_, FIELD_TYPES[type_], tuple(options), unique)
 
 
 def _drawn(body: dict, **more: type) -> dict:

@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 
 from sandbox.hubspot.errors import invalid
 
+FIELD_TYPES = {
+    "string": "text",
+    "number": "number",
+    "date": "date",
+    "datetime": "date",
+    "enumeration": "select",
+    "bool": "booleancheckbox",
+}
+
 
 @dataclass(frozen=True)
 class Property:
@@ -45,7 +54,7 @@ class Property:
             "archived": False,
             "calculated": False,
             "externalOptions": self.external,
-            "hubspotDefined": self.read_only,
+            "hubspotDefined": self.name.startswith(("hs_", "hubspot_")) or self.read_only,
             "modificationMetadata": {
                 "archivable": not self.read_only,
                 "readOnlyDefinition": self.read_only,

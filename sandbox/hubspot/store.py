@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from sandbox.hubspot.associations import Associations
 from sandbox.hubspot.clock import Clock
-from sandbox.hubspot.definitions import ObjectType, account_types, find_type
+from sandbox.hubspot.definitions import ObjectType, Property, account_types, find_type
 from sandbox.hubspot.errors import (
     Problem,
     conflict,
@@ -68,6 +68,26 @@ class Store:
     def type(self, name: str, *, by_name: bool = False) -> ObjectType:
         """The object type a path names; HubSpotError 400 when there is none."""
         return find_type(self.types, name, by_name=by_name)
+
+    def define(self, kind: ObjectType, definition: Property) -> None:
+        """Add a property, or change one; values it had before it was removed are back.
+
+        Raises:
+            ValueError: uniqueness cannot change, nor come to a property that has values.
+        """
+        name, before = definition.name, kind.properties.get(definition.name)
+        values = any(name in r.version.properties for r in self._records[kind.id].values())
+        if before is None and definition.unique and values:
+            raise ValueError(f"{name} has values, it cannot become unique")
+        if before is not None and before.unique != definition.unique:
+            raise ValueError(f"{name} was declared unique, or not, when it was created")
+        kind.properties[name] = definition
+        self._taken.setdefault((kind.id, name), {})
+
+    def undefine(self, kind: ObjectType, name: str) -> None:
+        """Remove a property; KeyError when there is none. Unique values become free."""
+        del kind.properties[name]
+        self._taken.pop((kind.id, name), None)
 
     def get(
         self, kind: ObjectType, record_id: str, *, archived: bool = False, follow: bool = False

@@ -302,6 +302,62 @@ def test_a_rule_that_makes_no_sense_is_refused(hubspot, rule):
     assert hubspot.post("/_sandbox/rules", json=rule).status_code == 400
 
 
+def test_an_administrator_removes_a_property_and_brings_it_back(hubspot):
+    inputs = [upsert_of(1, "t1", attendance="yes"), upsert_of(2, "t2")]
+    batch(hubspot, BOOKINGS, "upsert", inputs)
+    url = "/_sandbox/properties/bookings"
+    assert hubspot.delete(f"{url}/attendance").status_code == 200
+    assert hubspot.get(f"/crm/properties/2026-09/{BOOKINGS}/attendance").status_code == 404
+    (error,) = batch(hubspot, BOOKINGS, "upsert", inputs).json()["errors"]
+    assert error["errors"][0]["code"] == "PROPERTY_DOESNT_EXIST"
+    assert error["context"]["objectWriteTraceId"] == ["t1"]
+    assert hubspot.post(url, json={"name": "attendance"}).status_code == 200
+    rows = [row["properties"]["attendance"] for row in live(hubspot, "bookings")]
+    assert rows == ["yes", None]
+    assert batch(hubspot, BOOKINGS, "upsert", inputs).status_code == 200
+
+
+def test_an_administrator_changes_the_options_of_a_property(hubspot):
+    options = {"name": "is_active", "type": "enumeration", "options": ["Active", "Void"]}
+    control(hubspot, "properties/bookings", options)
+    inputs = [upsert_of(1, "t1", is_active="Cancelled"), upsert_of(2, "t2", is_active="Void")]
+    (error,) = batch(hubspot, BOOKINGS, "upsert", inputs).json()["errors"]
+    assert error["errors"][0]["code"] == "INVALID_OPTION"
+    assert error["context"]["objectWriteTraceId"] == ["t1"]
+
+
+def test_a_property_is_unique_from_its_beginning_or_never(hubspot):
+    url = "/_sandbox/properties/bookings"
+    for name, unique in (("booking_id", False), ("attendance", True)):
+        assert hubspot.post(url, json={"name": name, "unique": unique}).status_code == 400
+    control(hubspot, "properties/bookings", {"name": "reference", "unique": True})
+    for _ in range(2):
+        inputs = [upsert_of(1, key="reference")]
+        assert batch(hubspot, BOOKINGS, "upsert", inputs).status_code == 200
+    assert len(live(hubspot, "bookings")) == 1
+    hubspot.delete(f"{url}/reference")
+    assert hubspot.post(url, json={"name": "reference", "unique": True}).status_code == 400
+    assert hubspot.post(url, json={"name": "reference"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"name": "A b"},
+        {"name": "a", "type": "json"},
+        {"name": "a", "options": "b"},
+        {"name": "a", "unique": 1},
+        {"name": "a", "label": "A"},
+    ],
+)
+def test_a_property_that_makes_no_sense_is_refused(hubspot, body):
+    assert hubspot.post("/_sandbox/properties/bookings", json=body).status_code == 400
+    for name in ("no_such", "hs_object_id"):
+        assert hubspot.delete(f"/_sandbox/properties/bookings/{name}").status_code == 400
+
+
 def peopled(hubspot, **people):
     """An account with records, in which others act."""
     for n in range(6):
