@@ -4,6 +4,7 @@ Without a trace id of its own on every input one bad record rejects the whole ba
 the good records are written and the answer is 207. Nothing of a rejected batch is written.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from sandbox.hubspot.call import Call, Reply, batch_reply, inputs_of
@@ -164,7 +165,7 @@ def _require_unique(kind: ObjectType, name: str) -> None:
 
 
 def _refuse_repeats(keys: list[str]) -> None:
-    repeated = sorted({key for key in keys if keys.count(key) > 1})
+    repeated = sorted(key for key, times in Counter(keys).items() if times > 1)
     if repeated:
         raise invalid(f"Duplicate IDs found in batch input: {repeated}.", ids=repeated)
 

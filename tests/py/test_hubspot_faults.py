@@ -12,6 +12,7 @@ from hubspot_account import (
     BOOKINGS,
     CONTACTS,
     EXAMS,
+    NOTES,
     OBJECTS,
     app_of,
     batch,
@@ -95,6 +96,16 @@ def test_scopes_can_be_missing_for_one_type_alone(hubspot):
     scopes = answer.json()["errors"][0]["context"]["requiredGranularScopes"]
     assert scopes == ["crm.objects.contacts.read"]
     assert hubspot.get(f"{OBJECTS}/{BOOKINGS}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope"),
+    [(NOTES, "crm.objects.contacts.write"), (BOOKINGS, "crm.objects.custom.write")],
+)
+def test_a_missing_scope_is_named(hubspot, kind, scope):
+    faults(hubspot, {"kind": "missing_scopes", "type": kind})
+    (error,) = batch(hubspot, kind, "create", [{"properties": {}}]).json()["errors"]
+    assert error["context"]["requiredGranularScopes"] == [scope]
 
 
 def test_a_fault_can_be_limited_to_a_path(hubspot):

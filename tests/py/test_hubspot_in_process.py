@@ -157,6 +157,15 @@ def test_a_request_its_client_gave_up_is_applied_at_its_moment_over_newer_values
     assert here.transport.late == []
 
 
+def test_a_late_request_goes_on_before_the_next_one(here):
+    here.fault({"kind": "slow_before_applying", "ms": 60_000, "count": 1})
+    with pytest.raises(httpx.ReadTimeout):
+        here.upsert(attendance="old")
+    here.clock.advance(60)
+    (row,) = here.upsert(attendance="new").json()["results"]
+    assert (row["new"], here.bookings()[0]["attendance"]) == (False, "new")
+
+
 def test_late_requests_go_on_in_the_order_of_their_moments(here):
     for ms, value in ((30_000, "second"), (20_000, "first")):
         here.fault({"kind": "slow_before_applying", "ms": ms, "count": 1})
