@@ -34,7 +34,7 @@ class ClaimedChange:
     properties: dict[str, str]
     contact_hubspot_id: str | None
     exam_hubspot_id: str | None
-    associate: bool
+    associate: list[str]
     left_exam_hubspot_ids: list[str]
     may_create: bool
     tried: bool
