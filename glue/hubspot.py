@@ -68,6 +68,10 @@ class HubSpot:
         following = ((body.get("paging") or {}).get("next") or {}).get("after")
         return _dicts(body.get("results")), following
 
+    def read_property(self, object_type: str, name: str) -> dict[str, Any]:
+        """How a property is defined; `hasUniqueValue` tells whether HubSpot keeps it unique."""
+        return self._send("GET", f"/crm/properties/{API_VERSION}/{object_type}/{name}")
+
     def batch_upsert(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         """Creates or updates by a unique property: inputs {id, idProperty, properties, …}."""
         return self._batch(object_type, "upsert", inputs)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from sandbox.hubspot.errors import invalid
 
+BOOKING_TYPE, EXAM_TYPE = "2-50158943", "2-50158913"
+
 
 @dataclass(frozen=True)
 class Property:
@@ -126,7 +128,7 @@ def account_types(unique: bool = True) -> dict[str, ObjectType]:
             ),
         ),
         ObjectType(
-            id="2-50158943",
+            id=BOOKING_TYPE,
             name="booking",
             plural="bookings",
             aliases=(),
@@ -148,7 +150,7 @@ def account_types(unique: bool = True) -> dict[str, ObjectType]:
             ),
         ),
         ObjectType(
-            id="2-50158913",
+            id=EXAM_TYPE,
             name="mock_exam",
             plural="mock_exams",
             aliases=(),

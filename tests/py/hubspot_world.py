@@ -276,7 +276,9 @@ class World:
 
     def config(self, **changes: Any) -> HubSpotConfig:
         """How the glue reaches the account."""
-        return replace(HubSpotConfig(self.account.url, self.account.token), **changes)
+        return replace(
+            HubSpotConfig(self.account.url, self.account.token, BOOKING_TYPE, EXAM_TYPE), **changes
+        )
 
     def hubspot(self, **changes: Any) -> HubSpot:
         """A client whose exchanges are recorded."""
@@ -312,6 +314,8 @@ class World:
             "DATABASE_URL": self.database.url,
             "HUBSPOT_BASE_URL": self.account.url,
             "HUBSPOT_ACCESS_TOKEN": self.account.token,
+            "HUBSPOT_BOOKING_TYPE": BOOKING_TYPE,
+            "HUBSPOT_EXAM_TYPE": EXAM_TYPE,
         }
         return environment(**(wanted | changes))
 

@@ -24,7 +24,14 @@ from sandbox.fetch import FetchFailed
 from sandbox.stack import Stack, running
 
 PATIENCE = 120.0  # seconds; only a failing test waits so long
-NAMES = ("DATABASE_URL", "REDIS_URL", "HUBSPOT_BASE_URL", "HUBSPOT_ACCESS_TOKEN")
+NAMES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "HUBSPOT_BASE_URL",
+    "HUBSPOT_ACCESS_TOKEN",
+    "HUBSPOT_BOOKING_TYPE",
+    "HUBSPOT_EXAM_TYPE",
+)
 OWNER = """
 import sys, time
 from sandbox.stack import running
