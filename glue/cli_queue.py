@@ -170,7 +170,7 @@ def retry_command(ids: tuple[int, ...], everything: bool, table: str | None, as_
 
 @queue.command("discard")
 @click.argument("ids", type=int, nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Without being asked.")
 @json_option
 def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
     """Give changes up: HubSpot stays as it is, and that is accepted.
