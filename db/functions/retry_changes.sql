@@ -59,8 +59,8 @@ begin
        where q.id = any (v_ids)
          and not q.synced
          and (q.dead_at is not null
-              or q.epoch is null
-             and not (q.operation = 'resend' and q.next_attempt_at > v_now))
+              or q.next_attempt_at <= v_now
+              or q.epoch is null and q.operation <> 'resend')
       returning q.id
     )
     select n.id, q.table_name, q.record,

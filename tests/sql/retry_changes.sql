@@ -1,5 +1,5 @@
 begin;
-select plan(25);
+select plan(27);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -73,6 +73,12 @@ select results_eq(
   'a second send waits until the first can no longer arrive');
 select results_eq('select * from hubspot_sync.sync_queue order by id', 'table before',
                   'those are left as they were');
+set local test.later = '3 min';
+select results_eq('select name, outcome from pg_temp.retry(3)', $$values ('BK-3', 'retried')$$,
+                  'what a worker lost is retried');
+select row_eq('select state, epoch, sync_attempts from queue where number = 3',
+              row('unanswered'::text, 7::bigint, 0), 'its late answer would still count');
+set local test.later = '5 s';
 select results_eq('select name, outcome from pg_temp.retry(5)', $$values ('BK-5', 'retried')$$,
                   'what is due stays due');
 select is_empty($$select * from hubspot_sync.retry_changes('{}')$$, 'none are none');
