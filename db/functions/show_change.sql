@@ -64,7 +64,7 @@ begin
                              from jsonb_to_recordset(v_found) as f (record text)));
   end if;
   v_table := v_found -> 0 ->> 'table';
-  v_record := v_found -> 0 ->> 'record';
+  v_record := (v_found -> 0 ->> 'record')::uuid;
   v_now := case when v_table <> 'supabase_audit_log'
              then hubspot_sync.record_properties(v_table, v_record) end;
   select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = v_record;
