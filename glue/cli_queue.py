@@ -2,7 +2,7 @@
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -222,9 +222,10 @@ def pause_command(table: str | None, reason: str, length: timedelta | None, as_j
       glue queue pause --reason "HubSpot is being cleaned up"
       glue queue pause bookings --for 2h --reason "new validation rule"
     """
-    until = datetime.now(UTC) + length if length else None
     with connect(config.database_url()) as connection:
-        pause = Rpc(connection).pause_sync(table or "*", reason, until)
+        pause = Rpc(connection).pause(
+            table or "*", reason, length.total_seconds() if length else None
+        )
     if as_json:
         print_json(pause)
     else:

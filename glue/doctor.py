@@ -7,11 +7,11 @@ import redis
 
 from glue import config, display
 from glue.db import connect
-from glue.drain import UNIQUE
 from glue.errors import Forbidden, GlueError, Rejected
 from glue.hubspot import HubSpot
 from glue.rpc import BOOKINGS, CONTACTS, Rpc
 
+KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
 # What is weaker where HubSpot does not keep the property unique. It can be declared so only when
 # the property is made.
 WEAKER = {
@@ -88,10 +88,10 @@ def _hubspot(env: Mapping[str, str]) -> Iterator[Finding]:
 
 def _unique(hubspot: HubSpot, table: str, object_type: str, what: str) -> Finding:
     """Whether HubSpot keeps the property unique by which a table's records are written."""
-    name = UNIQUE[table]
+    name = KEYS[table]
     where = f"{name} of {display.TABLES[table]}"
     try:
-        definition = hubspot.read_property(object_type, name)
+        definition = hubspot.get_property(object_type, name)
     except Forbidden as error:
         hint = f"Not known whether HubSpot keeps it unique: {error.message}"
         return Finding("HubSpot", True, f"{where}: may not be looked at", hint, warning=True)

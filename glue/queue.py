@@ -33,8 +33,9 @@ def preview(rpc: Rpc, most: int = MOST) -> Preview:
     """Claims as a worker would, looks at the claims and gives them back. most: records a table."""
     seen = Preview(pauses=rpc.list_pauses())
     with rpc.without_effect():
-        for table in ORDER:
-            _preview_table(rpc, table, most, seen)
+        for lane in ("urgent", None):
+            for table in ORDER:
+                _preview_table(rpc, table, lane, most, seen)
     for state in STUCK:
         seen.stuck += rpc.list_queue(state=state)
     return seen
@@ -51,7 +52,7 @@ def calls(table: str, changes: list[ClaimedChange]) -> int:
         any(not c.hubspot_id for c in archives),
     ]
     if table == BOOKINGS:
-        linked = [c for c in upserts if c.associate or not c.hubspot_id]
+        linked = [c for c in upserts if c.associate]
         needed += [
             any(c.contact_hubspot_id for c in linked),
             any(c.exam_hubspot_id for c in linked),
@@ -60,9 +61,9 @@ def calls(table: str, changes: list[ClaimedChange]) -> int:
     return sum(needed)
 
 
-def _preview_table(rpc: Rpc, table: str, most: int, seen: Preview) -> None:
+def _preview_table(rpc: Rpc, table: str, lane: str | None, most: int, seen: Preview) -> None:
     looked = 0
-    while changes := rpc.claim_changes(table, min(BATCH, most - looked) or 1, LEASE):
+    while changes := rpc.claim_changes(table, min(BATCH, most - looked) or 1, LEASE, lane):
         if looked == most:
             seen.more = True
             return
@@ -76,7 +77,7 @@ def _preview_table(rpc: Rpc, table: str, most: int, seen: Preview) -> None:
                     "table_name": table,
                     "record": change.record,
                     "name": row["name"],
-                    "lane": row["lane"],
+                    "lane": change.lane,
                     "operation": change.operation,
                     "changes": row["changes"],
                     "age": row["age"],

@@ -3,9 +3,9 @@
 -- What a given-up change would have written counts as held by HubSpot from now on, unless another
 -- change of the record still has to bring it; so no full comparison sends it again. Of a record
 -- that is gone here, HubSpot's is forgotten.
--- Locks: the turn of the claims, then that of what is taken from HubSpot, which writes sync_shadow,
--- then all rows of the records in order. Who answers for a record holds one of its rows, so its
--- row of sync_errors is ours, too.
+-- Locks: the turn of the claims, then that of the acknowledgements and the import, which write
+-- sync_shadow, then all rows of the records in order. A failure holds a row of its record first,
+-- so the record's row of sync_errors is ours, too.
 create or replace function hubspot_sync.discard_changes(p_ids bigint[])
   returns setof hubspot_sync.handled_change
   language plpgsql
@@ -28,14 +28,7 @@ begin
   v_records := array(
     select distinct q.record from hubspot_sync.sync_queue q where q.id = any (p_ids));
   perform from hubspot_sync.sync_queue q
-    where q.id = any (array(
-            select o.id
-              from hubspot_sync.sync_queue o
-             where o.record = any (v_records) and not o.synced and o.dead_at is null
-            union all
-            select o.id
-              from hubspot_sync.sync_queue o
-             where o.record = any (v_records) and not o.synced and o.dead_at is not null))
+    where q.record = any (v_records) and not q.synced
     order by q.id
       for update;
   v_ids := array(
@@ -69,12 +62,7 @@ begin
              where p.key = any (g.keys)
                and not exists (
                  select from hubspot_sync.sync_queue o
-                  where o.record = g.record and not o.synced and o.dead_at is null
-                    and o.new_data ? p.key)
-               and not exists (
-                 select from hubspot_sync.sync_queue o
-                  where o.record = g.record and not o.synced and o.dead_at is not null
-                    and o.new_data ? p.key)) as properties
+                  where o.record = g.record and not o.synced and o.new_data ? p.key)) as properties
       from given_up g
      cross join lateral (
        select hubspot_sync.record_properties(g.table_name, g.record)) s (state)
@@ -102,11 +90,7 @@ begin
      and e.resolved_at is null
      and not exists (
        select from hubspot_sync.sync_queue o
-        where o.record = q.record and not o.synced and o.dead_at is not null)
-     and not exists (
-       select from hubspot_sync.sync_queue o
-        where o.record = q.record and not o.synced and o.dead_at is null
-          and o.last_error is not null);
+        where o.record = q.record and not o.synced and o.last_error is not null);
   return query
     select n.id, q.table_name, q.record,
            hubspot_sync.record_name(q.table_name, q.record, coalesce(q.old_data, q.new_data)),

@@ -1,8 +1,9 @@
 -- Makes changes due at once by hand: dead letters, and those that wait for another attempt.
 --
--- Behind the lock by which claims take turns, then the rows in order, as finish and fail take
--- them: what is not leased now cannot become so meanwhile. A second send that waits until an
--- unanswered first one can no longer arrive is left alone: sooner, it could be overtaken.
+-- Locks: the turn of the claims, so that what is not leased now cannot become so; that of the
+-- acknowledgements, which may settle dead letters; then the rows in order, as a failure takes
+-- them. A second send that waits until an unanswered first one can no longer arrive is left alone:
+-- sooner, it could be overtaken.
 create or replace function hubspot_sync.retry_changes(
   p_ids bigint[] default null,
   p_table text default null,
@@ -24,6 +25,7 @@ begin
       using errcode = '22023', hint = 'Give p_ids, or p_all and perhaps p_table.';
   end if;
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.claim_changes', 0));
+  perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   v_now := hubspot_sync.clock();
   if p_ids is null then
     v_ids := array(

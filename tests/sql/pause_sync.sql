@@ -1,5 +1,5 @@
 begin;
-select plan(16);
+select plan(18);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -14,9 +14,19 @@ select row_eq($$select scope, reason, paused_by, paused_at, until
               'a pause tells what, why, by whom and since when');
 set local hubspot_sync.actor = 'ben';
 select row_eq($$select scope, reason, paused_by, until
-                  from hubspot_sync.pause_sync('hubspot_bookings', 'still', now() + interval '1 h')$$,
-              row('hubspot_bookings'::text, 'still'::text, 'ben'::text, now() + interval '1 hour'),
-              'a second one replaces it');
+                  from hubspot_sync.pause_sync('hubspot_bookings', 'still', '1 hour')$$,
+              row('hubspot_bookings'::text, 'a campaign'::text, 'ada'::text, null::timestamptz),
+              'one that a person must end is not ended by one that ends by itself');
+select row_eq($$select reason, paused_by, until
+                  from hubspot_sync.pause_sync('bookings', 'for good')$$,
+              row('for good'::text, 'ben'::text, null::timestamptz),
+              'one without an end replaces it');
+select hubspot_sync.resume_sync('bookings');
+select hubspot_sync.pause_sync('bookings', 'a while', '1 minute');
+select row_eq($$select reason, until
+                  from hubspot_sync.pause_sync('bookings', 'still', '1 hour')$$,
+              row('still'::text, now() + interval '1 hour'),
+              'one with an end is replaced by any');
 select lives_ok($$select hubspot_sync.pause_sync(p_reason => 'HubSpot moves')$$,
                 'without a scope all is paused');
 select results_eq('select scope, reason from hubspot_sync.list_pauses()',
@@ -33,8 +43,8 @@ select throws_ok(format('select hubspot_sync.pause_sync(%s)', given), '22023', n
     ('''settings'', ''x''', 'what is not sent cannot be paused'),
     ('''bookings''', 'a pause needs a reason'),
     ('''bookings'', ''  ''', 'a blank one is none'),
-    ('''bookings'', ''x'', now()', 'its end must be to come'),
-    ('''bookings'', ''x'', ''infinity''', 'and a time')
+    ('''bookings'', ''x'', ''-1 second''', 'it cannot have ended before it began'),
+    ('''bookings'', ''x'', ''31 days''', 'nor last longer than 30 days by itself')
   ) as t (given, why);
 
 select ok(hubspot_sync.resume_sync(), 'all is resumed');

@@ -29,7 +29,7 @@ select results_eq(
            ('hubspot_mock_exams', 0, null, false)$$,
   'none is urgent, nothing is paused');
 update hubspot_sync.sync_queue set lane = 'urgent' where table_name = 'hubspot_bookings';
-select hubspot_sync.pause_sync('bookings', 'a campaign', hubspot_sync.clock() + interval '30 s');
+select hubspot_sync.pause_sync('bookings', 'a campaign', interval '30 s');
 select results_eq(
   'select table_name, urgent, oldest_urgent, paused from hubspot_sync.queue_status()',
   $$values ('hubspot_bookings', 2::bigint, '9 min'::interval, true),

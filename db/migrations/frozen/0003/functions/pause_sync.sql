@@ -1,8 +1,8 @@
--- Keeps a table's changes, or all, from being sent. What is in a worker's hands is still answered.
+-- Stops sending: of one table or of all, for a time or until somebody resumes it.
 create or replace function hubspot_sync.pause_sync(
   p_scope text default '*',
   p_reason text default null,
-  p_until timestamptz default null
+  p_for interval default null
 )
   returns hubspot_sync.sync_pauses
   language plpgsql
@@ -18,28 +18,27 @@ begin
   if v_scope is null then
     raise exception 'nothing is named that could be paused'
       using errcode = '22023', hint = 'One of bookings, contacts, exams and notes, or * for all.';
-  elsif coalesce(trim(p_reason), '') = '' then
-    raise exception 'a pause needs a reason'
-      using errcode = '22023', hint = 'Say in p_reason what the next person on call should know.';
-  elsif p_until <= v_now or p_until = 'infinity' then
-    raise exception 'a pause cannot end at %', p_until
-      using errcode = '22023',
-            hint = 'Give a time to come; without one it lasts until it is resumed.';
+  elsif nullif(trim(p_reason), '') is null or p_for not between '0' and '30 days' then
+    raise exception 'a pause needs a reason, and lasts at most 30 days'
+      using errcode = '22023', hint = 'Without a time it lasts until it is resumed.';
   end if;
-  insert into hubspot_sync.sync_pauses (scope, reason, paused_by, paused_at, until)
-  values (v_scope, left(trim(p_reason), 500), hubspot_sync.actor(), v_now, p_until)
+  insert into hubspot_sync.sync_pauses as s (scope, reason, paused_by, paused_at, until)
+  values (v_scope, left(trim(p_reason), 1000), hubspot_sync.actor(), v_now, v_now + p_for)
   on conflict (scope) do update
      set reason = excluded.reason, paused_by = excluded.paused_by,
          paused_at = excluded.paused_at, until = excluded.until
-  returning * into v_pause;
+   -- A pause that somebody must end is not ended by one that ends by itself.
+   where s.until is not null or excluded.until is null;
+  select s.* into v_pause from hubspot_sync.sync_pauses s where s.scope = v_scope;
   return v_pause;
 end;
 $$;
 
-comment on function hubspot_sync.pause_sync(text, text, timestamptz) is
-  'Pauses bookings, contacts, exams, notes or * (all): nothing of it is sent until p_until, or '
-  'until resume_sync. A pause that is there already is replaced. Raises 22023 for another scope, '
-  'without a reason, or for a time that has passed.';
-revoke execute on function hubspot_sync.pause_sync(text, text, timestamptz)
+comment on function hubspot_sync.pause_sync(text, text, interval) is
+  'Nothing of p_scope (bookings, contacts, exams, notes or «*» for all) is claimed for p_for, or '
+  'until hubspot_sync.resume_sync, where p_for is null. A batch in hand is finished. Answers the '
+  'pause in force, which is the one before where only a person may end that. Raises 22023 for an '
+  'unknown scope, no reason, or an impossible time.';
+revoke execute on function hubspot_sync.pause_sync(text, text, interval)
   from public, anon, authenticated;
-grant execute on function hubspot_sync.pause_sync(text, text, timestamptz) to service_role;
+grant execute on function hubspot_sync.pause_sync(text, text, interval) to service_role;
