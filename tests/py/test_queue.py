@@ -1,10 +1,13 @@
 """The outbox by hand: `glue queue`, `glue prune`, the dry run, and what the doctor makes of it."""
 
 import json
+import re
 import subprocess
 
 import pytest
 from hubspot_world import BOOKING_TYPE, BOOKINGS, EXAMS, command, glue_here, glue_watched
+
+from glue.hubspot import HubSpot
 
 TOO_LONG = "[red]a value[/red] " + "of very many words " * 12 + "that is never wrapped"
 
@@ -358,6 +361,26 @@ def test_the_doctor_tells_of_dead_letters_and_pauses_and_exits_with_1(world, ref
     run(world, "queue", "resume", "exams")
     run(world, "queue", "discard", "--yes", str(change(world, refused)))
     assert run(world, "doctor").returncode == 0
+
+
+def test_the_doctor_warns_where_hubspot_does_not_keep_a_key_unique(world, monkeypatch):
+    """It works all the same, so it is no failure; the promise that is weaker is told."""
+    monkeypatch.setattr(HubSpot, "get_property", lambda *_: {"hasUniqueValue": False})
+    done = run(world, "doctor")
+    assert done.returncode == 0
+    for words in ("booking_id of bookings is not unique", "student_id of contacts is not unique"):
+        assert re.search(rf"^warn .*{words}$", done.stdout, re.MULTILINE)
+    assert "may leave a booking there twice" in done.stdout
+    findings = asked(world, "doctor")["findings"]
+    assert [one["warning"] for one in findings if one["name"] == "HubSpot"] == [False, True, True]
+
+
+def test_the_doctor_says_where_it_may_not_look_at_the_keys(world):
+    world.account.fault({"kind": "missing_scopes", "path": "/crm/properties"})
+    done = run(world, "doctor")
+    assert done.returncode == 0
+    assert "booking_id of bookings: may not be looked at" in done.stdout
+    assert "403" in done.stdout
 
 
 # Retention
