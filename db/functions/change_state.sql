@@ -20,10 +20,9 @@ begin
     when exists (
       select from hubspot_sync.sync_queue o
        where o.record = p_change.record
-         and o.table_name = p_change.table_name
          and o.id <> p_change.id
          and not o.synced
-         and o.dead_at is null
+         and coalesce(o.dead_at, '-infinity') = '-infinity'
          and not (o.operation = 'resend' and o.epoch is null)
          and o.next_attempt_at > v_now) then 'behind'
     when p_change.epoch is not null then 'unanswered'
