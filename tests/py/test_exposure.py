@@ -443,6 +443,8 @@ def test_every_sequence_is_refused_to_all_but_the_owner(db, caller):
 OF_THE_GLUE = {
     "apply_contacts", "apply_exams", "claim_changes", "fail_changes", "finish_changes",
     "queue_status", "refresh_analytics",
+    "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
+    "resume_sync", "retry_changes", "show_change",
 }  # fmt: skip
 
 
