@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from glue import config, display, doctor, drain, follow, importing
+from glue import budget, config, display, doctor, drain, follow, importing
 from glue.db import connect
 from glue.errors import GlueError
 from glue.hubspot import HubSpot
@@ -74,13 +74,15 @@ def drain_command(once: bool, lease: float, as_json: bool) -> None:
       glue drain --once --json
     """
     settings = config.hubspot()
-    if lease <= settings.timeout:
-        raise click.UsageError(f"--lease must be longer than a request: {settings.timeout:g} s")
+    longest = settings.timeout + budget.PATIENCE
+    if lease <= longest:
+        raise click.UsageError(f"--lease must be longer than a request: {longest:g} s")
     stop = follow.stop_on_signals()
     with HubSpot(settings) as hubspot:
         if once:
             with connect(config.database_url()) as connection:
                 rpc = Rpc(connection)
+                hubspot.meter = budget.Budget(rpc)
                 with display.spinner("sending", quiet=as_json) as progress:
                     worker = drain.Drain(
                         rpc, hubspot, lease=lease, stopped=stop.is_set, progress=progress
@@ -102,7 +104,9 @@ def drain_command(once: bool, lease: float, as_json: bool) -> None:
         def run() -> bool:
             # A connection a round: a server that came back is found, and none is held idle.
             with connect(config.database_url()) as connection:
-                worker = drain.Drain(Rpc(connection), hubspot, lease=lease, stopped=stop.is_set)
+                rpc = Rpc(connection)
+                hubspot.meter = budget.Budget(rpc)
+                worker = drain.Drain(rpc, hubspot, lease=lease, stopped=stop.is_set)
                 report = worker.run_once()
             if report.sent or report.failed:
                 _print_json(dataclasses.asdict(report)) if as_json else display.line(report)
@@ -125,7 +129,9 @@ def import_command(as_json: bool) -> None:
         HubSpot(config.hubspot()) as hubspot,
         display.spinner("importing", quiet=as_json) as progress,
     ):
-        report = importing.run(Rpc(connection), hubspot, lambda _, count: progress(count))
+        rpc = Rpc(connection)
+        hubspot.meter = budget.Budget(rpc)
+        report = importing.run(rpc, hubspot, lambda _, count: progress(count))
     if as_json:
         _print_json(dataclasses.asdict(report))
     else:

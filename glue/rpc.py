@@ -32,6 +32,16 @@ class ClaimedChange:
     left_exam_hubspot_ids: list[str]
 
 
+@dataclass(frozen=True)
+class CallGrant:
+    """Leave to call HubSpot, or when to ask again; see the type hubspot_sync.call_grant."""
+
+    granted: bool
+    ticket: int | None
+    wait: timedelta | None
+    reason: str | None
+
+
 class Rpc:
     """Calls functions over one connection. Raises Refused and DatabaseError."""
 
@@ -119,3 +129,26 @@ class Rpc:
     def get_contact_credits(self, student_id: str, email: str) -> dict[str, Any]:
         """A contact's balances; see api.get_contact_credits."""
         return self.call("api.get_contact_credits", p_student_id=student_id, p_email=email)[0]
+
+    def reserve_call(self, lane: str, search: bool) -> CallGrant:
+        """Asks for one call to HubSpot."""
+        rows = self.call("hubspot_sync.reserve_call", p_lane=lane, p_search=search)
+        return CallGrant(**rows[0])
+
+    def settle_call(
+        self,
+        ticket: int,
+        status: int | None,
+        headers: dict[str, str],
+        policy: str | None,
+        elapsed: float | None,
+    ) -> bool:
+        """Tells what became of a granted call. elapsed: seconds from its sending."""
+        return self.value(
+            "hubspot_sync.settle_call",
+            p_ticket=ticket,
+            p_status=status,
+            p_headers=headers,
+            p_policy=policy,
+            p_elapsed=None if elapsed is None else timedelta(seconds=elapsed),
+        )
