@@ -46,10 +46,10 @@ begin
     select 'burst', s.slot
       from generate_series((select max(o.slot) + 1 from hubspot_sync.hubspot_slots o
                              where o.limit_name = 'burst'), v_burst.calls) s (slot);
-    select v_burst.calls - v_remaining - count(*)
+    select (v_burst.calls - v_remaining - count(*)
              + case when v_burst.calls - v_remaining > count(*)
                       or bool_or(s.lane = 'others' and s.free_at > v_now)
-                 then ceil(v_burst.calls / 20.0) else 0 end
+                 then (v_burst.calls + 19) / 20 else 0 end)::integer
       into v_foreign
       from hubspot_sync.hubspot_slots s
      where s.limit_name = 'burst'

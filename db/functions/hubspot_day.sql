@@ -10,7 +10,7 @@ create or replace function hubspot_sync.hubspot_day(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_late constant interval := '1 minute';
+  c_late constant interval := interval '1 minute';
   v_zone text := hubspot_sync.setting('hubspot_time_zone');
 begin
   day := ((hubspot_sync.clock() - c_late) at time zone v_zone)::date;
