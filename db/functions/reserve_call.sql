@@ -28,6 +28,7 @@ declare
   v_today record;
   v_reserve integer := 0;
   v_free integer;
+  v_slot integer;
   v_grant hubspot_sync.call_grant;
 begin
   if p_lane is null or p_lane not in ('urgent', 'bulk') then
@@ -70,7 +71,7 @@ begin
    where s.limit_name = v_limit
      and s.free_at > v_now + v_budget.period * 2
                      + case when s.ticket is null then interval '0' else v_longest end;
-  select v_budget.calls - v_reserve - count(*) into v_free
+  select (v_budget.calls - v_reserve - count(*))::integer into v_free
     from hubspot_sync.hubspot_slots s
    where s.limit_name = v_limit
      and s.free_at > v_now;
@@ -88,15 +89,21 @@ begin
   end if;
 
   v_grant.ticket := nextval('hubspot_sync.hubspot_tickets');
-  update hubspot_sync.hubspot_slots s
-     set free_at = v_now + v_longest + v_budget.period,
-         ticket = v_grant.ticket,
-         lane = p_lane,
-         taken_at = v_now
-   where s.limit_name = v_limit
-     and s.slot = (select f.slot from hubspot_sync.hubspot_slots f
-                    where f.limit_name = v_limit and f.free_at <= v_now
-                    limit 1);
+  select f.slot into v_slot
+    from hubspot_sync.hubspot_slots f
+   where f.limit_name = v_limit
+     and f.free_at <= v_now
+   limit 1;
+  -- A row that somebody deleted is made again.
+  insert into hubspot_sync.hubspot_slots as s
+    (limit_name, slot, free_at, ticket, lane, taken_at)
+  values (v_limit,
+          coalesce(v_slot, (select coalesce(max(o.slot), 0) + 1 from hubspot_sync.hubspot_slots o
+                             where o.limit_name = v_limit)),
+          v_now + v_longest + v_budget.period, v_grant.ticket, p_lane, v_now)
+  on conflict (limit_name, slot) do update
+    set free_at = excluded.free_at, ticket = excluded.ticket, lane = excluded.lane,
+        taken_at = excluded.taken_at;
   insert into hubspot_sync.hubspot_calls as c (day, lane, calls)
   values (v_today.day, p_lane, 1)
   on conflict (day, lane) do update set calls = c.calls + 1;

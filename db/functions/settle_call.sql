@@ -22,7 +22,7 @@ declare
   v_within interval := hubspot_sync.setting('counted_within')::interval;
   v_retry_after double precision :=
     substring(p_headers ->> 'retry-after' from '^\d{1,9}(?:\.\d{1,9})?$')::double precision;
-  v_early interval := '0';
+  v_early interval := interval '0';
   v_call hubspot_sync.hubspot_slots;
   v_budget hubspot_sync.hubspot_budget;
   v_today record;

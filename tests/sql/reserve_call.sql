@@ -1,5 +1,5 @@
 begin;
-select plan(37);
+select plan(39);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -15,8 +15,8 @@ create function pg_temp.asked(p_times integer, p_lane text, p_search boolean def
   select count(*) filter (where (hubspot_sync.reserve_call(p_lane, p_search)).granted)
     from generate_series(1, p_times)
 $$;
-create function pg_temp.settled() returns bigint language sql as $$
-  select count(*) filter (where hubspot_sync.settle_call(s.ticket, 200))
+create function pg_temp.settled() returns text language sql as $$
+  select 'settled ' || count(*) filter (where hubspot_sync.settle_call(s.ticket, 200))
     from (select ticket from hubspot_sync.hubspot_slots where ticket is not null) s
 $$;
 savepoint sound;
@@ -114,7 +114,7 @@ select is(pg_temp.ask('urgent'), 'granted', 'what remained yesterday says nothin
 rollback to sound;
 
 -- A clock that was set back
-select pg_temp.asked(100, 'urgent'), pg_temp.settled();
+select 'asked ' || pg_temp.asked(100, 'urgent'), pg_temp.settled();
 update hubspot_sync.hubspot_budget
    set paused_until = hubspot_sync.clock(), told_at = hubspot_sync.clock(), remaining = 0;
 set local test.later = '-1 year';
@@ -122,6 +122,14 @@ select is(pg_temp.ask('urgent'), 'burst 00:00:10',
           'when the clock was set back, slots are taken for a period from now');
 set local test.later = '-1 year +10 seconds';
 select is(pg_temp.asked(300, 'urgent'), 100::bigint, 'and no pause or count holds them up');
+
+rollback to sound;
+
+-- Rows deleted by hand
+delete from hubspot_sync.hubspot_slots where slot > 7;
+select is(pg_temp.asked(300, 'urgent'), 100::bigint, 'slots that are gone are made again');
+select is((select count(*) from hubspot_sync.hubspot_slots where limit_name = 'burst'), 100::bigint,
+          'each once');
 
 select * from finish();
 rollback;

@@ -7,9 +7,9 @@ create or replace function hubspot_sync.clock()
 set local test.later = '0';
 create temp table tickets (name text primary key, ticket bigint);
 create function pg_temp.take(p_name text, p_lane text default 'bulk', p_search boolean default false)
-  returns bigint language sql as $$
+  returns text language sql as $$
   insert into tickets select p_name, (hubspot_sync.reserve_call(p_lane, p_search)).ticket
-  returning ticket
+  returning 'taken'
 $$;
 create function pg_temp.settle(p_name text, p_status integer, p_headers jsonb default '{}',
                                p_policy text default null, p_elapsed interval default null)
@@ -86,7 +86,8 @@ rollback to sound;
 
 select pg_temp.take('dead');
 set local test.later = '70 seconds';
-select count(*) from generate_series(1, 100) where (hubspot_sync.reserve_call('urgent')).granted;
+select 'granted ' || count(*) from generate_series(1, 100)
+ where (hubspot_sync.reserve_call('urgent')).granted;
 select is(pg_temp.settle('dead', 200), false,
           'who comes back after his slot was given away settles nothing');
 select is(pg_temp.free(), 0::bigint, 'and frees nobody''s slot');

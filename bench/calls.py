@@ -1,0 +1,104 @@
+"""How much of HubSpot's allowed rate workers reach together, and whether any call is refused.
+
+The workers make the smallest call there is, as fast as the budget lets them; a simulator in a
+process of its own holds them to the limit of the smallest tier, 100 calls in any ten seconds.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from bench.figure import Figure
+from glue.budget import Budget
+from glue.config import HubSpotConfig
+from glue.db import connect
+from glue.errors import RateLimited
+from glue.hubspot import HubSpot
+from glue.rpc import Rpc
+from sandbox.stack import start_hubspot
+
+CALLS, PERIOD = 100, 10.0
+PERIODS = 2  # measured, after one to warm up
+ANSWER = 60  # milliseconds HubSpot takes
+SLOW = 1000
+
+
+def figures(url: str) -> Iterator[Figure]:
+    """Measures everything, a figure at a time."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        simulator = start_hubspot(Path(folder), empty=True)
+        try:
+            account = HubSpotConfig(simulator.url, simulator.token)
+            for workers in (1, 2, 4):
+                yield _figure(url, account, workers, ANSWER, "250 milliseconds")
+            yield _figure(url, account, 16, SLOW, "250 milliseconds")
+            yield _figure(url, account, 16, SLOW, None)
+        finally:
+            simulator.child.stop()
+
+
+def _figure(
+    url: str, account: HubSpotConfig, workers: int, answer: int, within: str | None
+) -> Figure:
+    made, refused = _run(url, account, workers, answer, within)
+    allowed = CALLS * PERIODS
+    counted = "" if within else ", counted until the answer"
+    name = f"calls of {workers} workers in bulk, answered in {answer} ms{counted}"
+    target = "ratio >= 0.95, no 429" if within else "no 429"
+    met = refused == 0 and (within is None or made >= 0.95 * allowed)
+    return Figure(
+        f"{name}: {refused} refused", made, "calls", allowed, round(made / allowed, 3), target, met
+    )
+
+
+def _run(
+    url: str, account: HubSpotConfig, workers: int, answer: int, within: str | None
+) -> tuple[int, int]:
+    """Calls made while it was measured, and 429 since the start."""
+    _reset(url, within)
+    stop = threading.Event()
+
+    def work() -> None:
+        with connect(url) as connection, HubSpot(account) as hubspot:
+            hubspot.meter = Budget(Rpc(connection))
+            while not stop.is_set():
+                try:
+                    hubspot.list_objects("contacts", ["email"])
+                except RateLimited:
+                    stop.wait(0.1)
+
+    with (
+        httpx.Client(base_url=account.base_url) as control,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        control.post("/_sandbox/faults", json=[{"kind": "slow", "ms": answer}])
+        time.sleep(PERIOD)  # what the run before has used
+        control.post("/_sandbox/calls/reset")
+        running = [pool.submit(work) for _ in range(workers)]
+        time.sleep(PERIOD)
+        before = control.get("/_sandbox/calls").json()
+        time.sleep(PERIOD * PERIODS)
+        after = control.get("/_sandbox/calls").json()
+        stop.set()
+        for worker in running:
+            worker.result()
+    return after["total"] - before["total"], after["rate_limited"]
+
+
+def _reset(url: str, within: str | None) -> None:
+    """A budget nobody has used."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "update hubspot_sync.hubspot_slots set free_at = '-infinity', ticket = null"
+        )
+        connection.execute("update hubspot_sync.hubspot_budget set paused_until = null,"
+                           " limited_at = null")  # fmt: skip
+        connection.execute(
+            "update hubspot_sync.settings set value = %s where key = 'counted_within'", [within]
+        )
