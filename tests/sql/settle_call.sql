@@ -1,5 +1,5 @@
 begin;
-select plan(47);
+select plan(50);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -158,15 +158,22 @@ rollback to sound;
 
 -- 429
 select pg_temp.take('a', 'urgent');
-select pg_temp.settle('a', 429, pg_temp.told(99), 'TEN_SECONDLY_ROLLING');
-select results_eq('select * from pg_temp.paused()', $$values ('burst', '10 s'::interval)$$,
-                  'after a 429 everybody rests for a period');
-select results_eq('select lane, calls, rate_limited from hubspot_sync.hubspot_calls',
-                  $$values ('urgent', 1, 1)$$, 'it is counted');
-set local test.later = '59 minutes';
 select pg_temp.take('b');
+set local test.later = '4 seconds';
+select pg_temp.settle('b', 200);
+set local test.later = '9 seconds';
+select pg_temp.settle('a', 429, pg_temp.told(99), 'TEN_SECONDLY_ROLLING');
+select is(pg_temp.free(), 0::bigint, 'after a 429 nothing is free');
+set local test.later = '14 seconds';
+select is(pg_temp.free(), 1::bigint, 'but slots whose calls HubSpot has forgotten become so');
+set local test.later = '19 seconds';
+select is(pg_temp.free(), 100::bigint, 'the others a period later');
+select results_eq('select lane, calls, rate_limited from hubspot_sync.hubspot_calls order by lane desc',
+                  $$values ('urgent', 1, 1), ('bulk', 1, 0)$$, 'it is counted');
+set local test.later = '59 minutes';
+select pg_temp.take('d');
 set local test.later = '59 minutes 3 seconds';
-select pg_temp.settle('b', 200, p_elapsed => '3 seconds');
+select pg_temp.settle('d', 200, p_elapsed => '3 seconds');
 select is(pg_temp.taken_for(), '{10 s}', 'for an hour a call counts until its answer');
 set local test.later = '61 minutes';
 select pg_temp.take('c');
@@ -177,15 +184,15 @@ rollback to sound;
 select pg_temp.take(i::text) from generate_series(1, 4) i;
 select pg_temp.settle('1', 429, '{"retry-after": "3"}', 'TEN_SECONDLY_ROLLING');
 select results_eq('select * from pg_temp.paused()', $$values ('burst', '3 s'::interval)$$,
-                  'or for as long as HubSpot says');
+                  'everybody rests for as long as HubSpot says');
 select pg_temp.settle('2', 429, '{"retry-after": "999999999"}', 'ANOTHER');
 select results_eq('select * from pg_temp.paused()', $$values ('burst', '1 day'::interval)$$,
                   'but for a day at the most, and whatever the limit is called');
 rollback to sound;
 select pg_temp.take('a', 'bulk', true);
 select pg_temp.settle('a', 429);
-select results_eq('select * from pg_temp.paused()', $$values ('search', '1 s'::interval)$$,
-                  'a search that was refused stops searches alone');
+select is(pg_temp.free('search'), 0::bigint, 'a search that was refused stops searches');
+select is(pg_temp.free(), 100::bigint, 'and nothing else');
 rollback to sound;
 select pg_temp.take('a', 'bulk', true);
 select pg_temp.settle('a', 429, '{"retry-after": "5"}', 'DAILY');

@@ -24,6 +24,7 @@ declare
     substring(p_headers ->> 'retry-after' from '^\d{1,9}(?:\.\d{1,9})?$')::double precision;
   v_early interval := interval '0';
   v_call hubspot_sync.hubspot_slots;
+  v_limit text;
   v_budget hubspot_sync.hubspot_budget;
   v_today record;
 begin
@@ -36,18 +37,26 @@ begin
 
   if p_status = c_too_many then
     select * into v_today from hubspot_sync.hubspot_day();
+    v_limit := case p_policy
+                 when 'DAILY' then 'daily'
+                 when 'TEN_SECONDLY_ROLLING' then 'burst'
+                 else v_call.limit_name
+               end;
     update hubspot_sync.hubspot_budget b
        set limited_at = v_now,
            paused_until = case
-             when b.limit_name = 'daily' then v_today.ends_at
-             when v_retry_after is null then v_now + b.period
-             else v_now + make_interval(secs => least(v_retry_after, 86400))
+             when v_limit = 'daily' then v_today.ends_at
+             when v_retry_after is not null
+               then v_now + make_interval(secs => least(v_retry_after, 86400))
+             else b.paused_until
            end
-     where b.limit_name = case p_policy
-                            when 'DAILY' then 'daily'
-                            when 'TEN_SECONDLY_ROLLING' then 'burst'
-                            else v_call.limit_name
-                          end;
+     where b.limit_name = v_limit
+    returning * into v_budget;
+    -- What we took for free is not. A taken slot becomes free as HubSpot forgets its call.
+    update hubspot_sync.hubspot_slots s
+       set free_at = v_now + v_budget.period, lane = 'others', taken_at = v_now
+     where s.limit_name = v_limit
+       and s.free_at <= v_now;
     insert into hubspot_sync.hubspot_calls as c (day, lane, rate_limited)
     values (v_today.day, v_call.lane, 1)
     on conflict (day, lane) do update set rate_limited = c.rate_limited + 1;
@@ -72,8 +81,9 @@ comment on function hubspot_sync.settle_call(bigint, integer, jsonb, text, inter
   'Tells what became of a call that reserve_call granted. p_status: null when no answer came. '
   'p_headers: the answer''s X-HubSpot-RateLimit-* and Retry-After, names in lower case. p_policy: '
   'the policyName of a 429. p_elapsed: from the request''s sending to its answer, where known. '
-  'After a 429 nobody calls until Retry-After or a period is over, after that of the day until '
-  'HubSpot''s midnight. Answers false for a ticket that is not, or no longer, open.';
+  'After a 429 all free slots are taken for a period, or nobody calls until Retry-After is over; '
+  'after that of the day nobody calls until HubSpot''s midnight. Answers false for a ticket that '
+  'is not, or no longer, open.';
 revoke execute on function hubspot_sync.settle_call(bigint, integer, jsonb, text, interval)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.settle_call(bigint, integer, jsonb, text, interval)
