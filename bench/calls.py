@@ -108,11 +108,9 @@ def _run(
 def _reset(url: str, within: str | None) -> None:
     """A budget nobody has used."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "update hubspot_sync.hubspot_slots set free_at = '-infinity', ticket = null"
-        )
-        connection.execute("update hubspot_sync.hubspot_budget set paused_until = null,"
-                           " limited_at = null")  # fmt: skip
+        connection.execute("truncate hubspot_sync.hubspot_slots")
+        connection.execute("update hubspot_sync.hubspot_budget set others = 0,"
+                           " paused_until = null, limited_at = null")  # fmt: skip
         connection.execute(
             "update hubspot_sync.settings set value = %s where key = 'counted_within'", [within]
         )

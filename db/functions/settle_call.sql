@@ -43,20 +43,19 @@ begin
                  else v_call.limit_name
                end;
     update hubspot_sync.hubspot_budget b
-       set limited_at = v_now,
+       -- What we took for free is not. A taken slot becomes free as HubSpot forgets its call.
+       set others = greatest(b.others, b.calls - (
+             select count(*) from hubspot_sync.hubspot_slots s
+              where s.limit_name = v_limit and s.free_at > v_now)),
+           told_at = case when v_limit = 'daily' then b.told_at else v_now end,
+           limited_at = v_now,
            paused_until = case
              when v_limit = 'daily' then v_today.ends_at
              when v_retry_after is not null
                then v_now + make_interval(secs => least(v_retry_after, 86400))
              else b.paused_until
            end
-     where b.limit_name = v_limit
-    returning * into v_budget;
-    -- What we took for free is not. A taken slot becomes free as HubSpot forgets its call.
-    update hubspot_sync.hubspot_slots s
-       set free_at = v_now + v_budget.period, lane = 'others', taken_at = v_now
-     where s.limit_name = v_limit
-       and s.free_at <= v_now;
+     where b.limit_name = v_limit;
     insert into hubspot_sync.hubspot_calls as c (day, lane, rate_limited)
     values (v_today.day, v_call.lane, 1)
     on conflict (day, lane) do update set rate_limited = c.rate_limited + 1;
@@ -81,9 +80,9 @@ comment on function hubspot_sync.settle_call(bigint, integer, jsonb, text, inter
   'Tells what became of a call that reserve_call granted. p_status: null when no answer came. '
   'p_headers: the answer''s X-HubSpot-RateLimit-* and Retry-After, names in lower case. p_policy: '
   'the policyName of a 429. p_elapsed: from the request''s sending to its answer, where known. '
-  'After a 429 all free slots are taken for a period, or nobody calls until Retry-After is over; '
-  'after that of the day nobody calls until HubSpot''s midnight. Answers false for a ticket that '
-  'is not, or no longer, open.';
+  'After a 429 what seemed free is others'' for a period, or nobody calls until Retry-After is '
+  'over; after that of the day nobody calls until HubSpot''s midnight. Answers false for a ticket '
+  'that is not, or no longer, open.';
 revoke execute on function hubspot_sync.settle_call(bigint, integer, jsonb, text, interval)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.settle_call(bigint, integer, jsonb, text, interval)

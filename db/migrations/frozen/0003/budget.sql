@@ -4,6 +4,7 @@ create table hubspot_sync.hubspot_budget (
   limit_name text not null,
   calls integer not null,
   period interval not null,
+  others integer not null default 0,
   remaining integer,
   told_at timestamptz,
   limited_at timestamptz,
@@ -13,8 +14,9 @@ create table hubspot_sync.hubspot_budget (
   constraint hubspot_budget_positive check (calls > 0 and period > '0')
 );
 comment on table hubspot_sync.hubspot_budget is
-  'HubSpot''s limits, as its answers tell them: calls in any period; remaining: as last told, at '
-  'told_at; limited_at: the last 429; paused_until: no call before then.';
+  'HubSpot''s limits, as its answers tell them: calls in any period; others: those of programs '
+  'that use the same account; remaining: of all; both as last told, at told_at; limited_at: the '
+  'last 429; paused_until: no call before then.';
 insert into hubspot_sync.hubspot_budget (limit_name, calls, period) values
   ('burst', 100, '10 seconds'),
   ('search', 5, '1 second'),
@@ -24,23 +26,18 @@ insert into hubspot_sync.hubspot_budget (limit_name, calls, period) values
 create table hubspot_sync.hubspot_slots (
   limit_name text not null,
   slot integer not null,
-  free_at timestamptz not null default '-infinity',
+  free_at timestamptz not null,
   ticket bigint,
   lane text,
   taken_at timestamptz,
   constraint hubspot_slots_pkey primary key (limit_name, slot),
   constraint hubspot_slots_limit_name_fkey foreign key (limit_name)
     references hubspot_sync.hubspot_budget (limit_name),
-  constraint hubspot_slots_lane_known check (lane in ('urgent', 'bulk', 'others'))
+  constraint hubspot_slots_lane_known check (lane in ('urgent', 'bulk'))
 ) with (fillfactor = 50);
 comment on table hubspot_sync.hubspot_slots is
-  'A row for each call a limit allows: taken until free_at; ticket: of the call under way; lane: '
-  'whose it was, others: of another program that uses the same account.';
-insert into hubspot_sync.hubspot_slots (limit_name, slot)
-select b.limit_name, s.slot
-  from hubspot_sync.hubspot_budget b
- cross join lateral generate_series(1, b.calls) s (slot)
- where b.limit_name <> 'daily';
+  'As many as calls were ever open at once: a slot is taken until free_at; ticket: of the call under '
+  'way; lane: whose it was.';
 create sequence hubspot_sync.hubspot_tickets;
 
 create table hubspot_sync.hubspot_calls (

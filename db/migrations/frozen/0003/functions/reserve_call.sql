@@ -1,10 +1,11 @@
 -- Lets a worker make one call to HubSpot, or tells it when to ask again.
 --
--- A call takes a slot of its limit. The slot is free again one period after HubSpot counted the
--- call (settle_call), so two calls of one slot never meet in a rolling window, and all of them
--- are never more than the limit. A worker that dies leaves its slot taken for the longest request
--- and a period. Whoever asks takes his turn behind one advisory lock, for less than a millisecond;
--- his time is the start of his transaction, so that a wait only makes him more careful.
+-- A call takes a slot of its limit; as many may be taken as HubSpot allows, less those that other
+-- programs seem to need. The slot is free again one period after HubSpot counted the call
+-- (settle_call), so two calls of one slot never meet in a rolling window, and all of them are never
+-- more than the limit. A worker that dies leaves its slot taken for the longest request and a
+-- period. Who asks takes a turn behind one advisory lock, for less than a millisecond; the time is
+-- the start of the transaction, so that a wait only makes the answer more careful.
 --
 -- Bulk leaves a reserve free, and takes nothing until it is whole again: urgent never waits
 -- behind it.
@@ -27,6 +28,7 @@ declare
   v_daily hubspot_sync.hubspot_budget;
   v_today record;
   v_reserve integer := 0;
+  v_others integer := 0;
   v_free integer;
   v_slot integer;
   v_grant hubspot_sync.call_grant;
@@ -71,19 +73,27 @@ begin
    where s.limit_name = v_limit
      and s.free_at > v_now + v_budget.period * 2
                      + case when s.ticket is null then interval '0' else v_longest end;
-  select (v_budget.calls - v_reserve - count(*))::integer into v_free
+  if v_budget.told_at > v_now - v_budget.period and v_budget.told_at <= v_now then
+    v_others := v_budget.others;
+  end if;
+  select (v_budget.calls - v_reserve - v_others - count(*))::integer into v_free
     from hubspot_sync.hubspot_slots s
    where s.limit_name = v_limit
      and s.free_at > v_now;
   if v_free <= 0 then
-    -- A call under way keeps its slot for a period at the least.
-    select least(s.free_at - v_now, v_budget.period) into v_grant.wait
-      from hubspot_sync.hubspot_slots s
-     where s.limit_name = v_limit
-       and s.free_at > v_now
-     order by s.free_at
-    offset -v_free
-     limit 1;
+    -- A call under way keeps its slot for a period at the least; so long others are believed in.
+    v_grant.wait := coalesce(
+      (select least(s.free_at - v_now, v_budget.period)
+         from hubspot_sync.hubspot_slots s
+        where s.limit_name = v_limit
+          and s.free_at > v_now
+        order by s.free_at
+       offset -v_free
+        limit 1),
+      v_budget.told_at + v_budget.period - v_now);
+    if v_others > 0 then
+      v_grant.wait := least(v_grant.wait, v_budget.told_at + v_budget.period - v_now);
+    end if;
     v_grant.reason := v_limit;
     return v_grant;
   end if;
@@ -94,7 +104,6 @@ begin
    where f.limit_name = v_limit
      and f.free_at <= v_now
    limit 1;
-  -- A row that somebody deleted is made again.
   insert into hubspot_sync.hubspot_slots as s
     (limit_name, slot, free_at, ticket, lane, taken_at)
   values (v_limit,

@@ -151,16 +151,11 @@ begin
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = c.id and r.resolved_at is null)
       union all
-      select 'budget_kept', b.limit_name
-        from hubspot_sync.hubspot_budget b
-       cross join lateral (
-         select count(*) as slots, max(s.free_at) as last_free_at
-           from hubspot_sync.hubspot_slots s
-          where s.limit_name = b.limit_name) s
-       where b.limit_name <> 'daily'
-         and (s.slots < b.calls
-              or s.last_free_at > hubspot_sync.clock() + b.period * 2 + interval '1 hour'
-                                  + hubspot_sync.setting('longest_request')::interval)
+      select 'budget_kept', s.limit_name || ' ' || s.slot
+        from hubspot_sync.hubspot_slots s
+        join hubspot_sync.hubspot_budget b on b.limit_name = s.limit_name
+       where s.free_at > hubspot_sync.clock() + b.period * 2 + interval '1 hour'
+                         + hubspot_sync.setting('longest_request')::interval
     ), counted as (
       select o.name, count(*) as violations, (array_agg(o.id order by o.id))[1:5] as sample
         from offenders o
@@ -185,7 +180,7 @@ begin
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
         ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors'),
-        ('budget_kept', 'every call a limit allows has a slot, and none is taken for ever')
+        ('budget_kept', 'no call to HubSpot takes its slot for ever')
       ) as r (name, meaning)
       left join counted c on c.name = r.name
      order by r.name;
