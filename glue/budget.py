@@ -33,30 +33,27 @@ class Ticket:
 class Budget:
     """The meter of one worker, over a connection it may share with its other calls.
 
-    lane: urgent or bulk; may be changed between calls. patience: the longest wait for a call,
-    in seconds. clock: monotonic seconds.
+    patience: the longest wait for a call, in seconds. clock: monotonic seconds.
     """
 
     def __init__(
         self,
         rpc: Rpc,
         *,
-        lane: str = "bulk",
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.lane = lane
         self.patience = patience
         self._rpc = rpc
         self._sleep = sleep
         self._clock = clock
 
-    def reserve(self, *, search: bool = False) -> Ticket:
+    def reserve(self, *, lane: str, search: bool = False) -> Ticket:
         """Leave for one call. Raises OutOfBudget when it would take longer than patience."""
         until = self._clock() + self.patience
         while True:
-            grant = self._rpc.reserve_call(self.lane, search)
+            grant = self._rpc.reserve_call(lane, search)
             if grant.granted:
                 return Ticket(grant.ticket)
             wait = max(grant.wait.total_seconds(), SHORTEST)

@@ -8,8 +8,8 @@ as $$
 declare
   c_known constant text[] := array[
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
-    'max_sync_attempts', 'urgent_reserve', 'daily_call_cap', 'hubspot_time_zone',
-    'counted_within'];
+    'max_sync_attempts', 'profile', 'urgent_reserve', 'daily_call_cap',
+    'hubspot_time_zone', 'counted_within'];
   c_nullable constant text[] := array[
     'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within'];
   v_fits boolean := true;
@@ -30,6 +30,8 @@ begin
   begin
     if new.key in ('time_zone', 'hubspot_time_zone') then
       perform now() at time zone new.value;
+    elsif new.key = 'profile' then
+      v_fits := new.value in ('fast', 'thrifty');
     elsif new.key = 'max_sync_attempts' then
       v_fits := new.value::integer >= 1;
     elsif new.key in ('urgent_reserve', 'daily_call_cap') then

@@ -26,10 +26,11 @@ FREE = """
 
 
 @contextmanager
-def metered(world, **options):
+def metered(world, *, lane="bulk", **options):
     """A worker's client, drawing from the budget over a connection of its own."""
     with connect(world.database.url) as connection, world.hubspot() as hubspot:
         hubspot.meter = Budget(Rpc(connection), **options)
+        hubspot.lane = lane
         yield hubspot
 
 
@@ -192,7 +193,7 @@ def test_the_daily_cap_stops_bulk_and_lets_urgent_through(world):
         assert made == 3
         assert "daily_call_cap" in error.message
         assert error.exit_code == 75
-        hubspot.meter.lane = "urgent"
+        hubspot.lane = "urgent"
         call(hubspot)
     counted = world.database.rows(
         "select lane, calls, rate_limited from hubspot_sync.hubspot_calls order by lane"
@@ -308,7 +309,7 @@ def budget(script: Script, time: Time, **options) -> Budget:
 
 def test_it_sleeps_what_the_database_says_and_asks_again():
     script, time = Script(wait(3), wait(0.5), GRANTED), Time()
-    assert budget(script, time, lane="urgent").reserve(search=True).number == 4711
+    assert budget(script, time).reserve(lane="urgent", search=True).number == 4711
     assert time.slept == [3, 0.5]
     assert script.asked == [("urgent", True)] * 3
 
@@ -316,21 +317,21 @@ def test_it_sleeps_what_the_database_says_and_asks_again():
 def test_it_never_sleeps_longer_than_its_patience():
     script, time = Script(wait(9), wait(2)), Time()
     with pytest.raises(OutOfBudget) as refused:
-        budget(script, time, patience=10).reserve()
+        budget(script, time, patience=10).reserve(lane="bulk")
     assert time.slept == [9]
     assert refused.value.retry_after == 2
 
 
 def test_a_wait_of_nothing_is_still_a_wait():
     script, time = Script(wait(0), GRANTED), Time()
-    budget(script, time).reserve()
+    budget(script, time).reserve(lane="bulk")
     assert time.slept[0] > 0
 
 
 def test_a_settled_call_tells_its_time_and_only_the_headers_that_matter():
     script, time = Script(GRANTED), Time()
     meter = budget(script, time)
-    ticket = meter.reserve()
+    ticket = meter.reserve(lane="bulk")
     time.sleep(1)
     meter.sent(ticket)
     time.sleep(2)
@@ -347,7 +348,7 @@ def test_a_postgres_that_is_away_does_not_hide_hubspot_s_answer():
 
     time = Time()
     meter = budget(Away(GRANTED), time)
-    meter.settle(meter.reserve(), 200, {}, None)
+    meter.settle(meter.reserve(lane="bulk"), 200, {}, None)
 
 
 # The client and its meter
@@ -361,8 +362,8 @@ class Notes:
     def __init__(self) -> None:
         self.heard: list[tuple] = []
 
-    def reserve(self, *, search):
-        self.heard.append(("reserve", search))
+    def reserve(self, *, lane, search):
+        self.heard.append(("reserve", lane, search))
         return "ticket"
 
     def sent(self, ticket):
@@ -380,7 +381,7 @@ def test_a_call_is_reserved_before_it_is_sent_and_settled_after_its_answer(world
         world.account.fault({"kind": "daily_limit", "count": 1})
         with pytest.raises(RateLimited):
             call(hubspot)
-    begun = [("reserve", False), ("sent", "ticket")]
+    begun = [("reserve", "bulk", False), ("sent", "ticket")]
     assert notes.heard == [
         *begun,
         ("settle", "ticket", 200, None),
@@ -410,7 +411,7 @@ def test_a_policy_nobody_knows_is_none(world, policy):
         pytest.raises(RateLimited),
     ):
         call(hubspot)
-    assert notes.heard == [("reserve", False), ("settle", "ticket", 429, None)]
+    assert notes.heard == [("reserve", "bulk", False), ("settle", "ticket", 429, None)]
 
 
 def test_the_longest_wait_belongs_to_the_time_a_call_may_take(world):

@@ -36,8 +36,8 @@ create table hubspot_sync.hubspot_slots (
   constraint hubspot_slots_lane_known check (lane in ('urgent', 'bulk'))
 ) with (fillfactor = 50);
 comment on table hubspot_sync.hubspot_slots is
-  'As many as calls were ever open at once: a slot is taken until free_at; ticket: of the call under '
-  'way; lane: whose it was.';
+  'As many as calls were ever open at once: a slot is taken until free_at; ticket: of the call '
+  'under way; lane: whose it was.';
 create sequence hubspot_sync.hubspot_tickets;
 
 create table hubspot_sync.hubspot_calls (
