@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from glue import cli_queue, config, display, doctor, drain, follow, importing, queue
+from glue import budget, cli_queue, config, display, doctor, drain, follow, importing, queue
 from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
@@ -65,13 +65,15 @@ def drain_command(once: bool, lease: float, dry_run: bool, as_json: bool) -> Non
             display.preview(seen, queue.MOST)
         return
     settings = config.hubspot()
-    if lease <= settings.timeout:
-        raise click.UsageError(f"--lease must be longer than a request: {settings.timeout:g} s")
+    longest = settings.timeout + budget.PATIENCE
+    if lease <= longest:
+        raise click.UsageError(f"--lease must be longer than a request: {longest:g} s")
     stop = follow.stop_on_signals()
     with HubSpot(settings) as hubspot:
         if once:
             with connect(config.database_url()) as connection:
                 rpc = Rpc(connection)
+                hubspot.meter = budget.Budget(rpc)
                 with display.spinner("sending", quiet=as_json) as progress:
                     worker = drain.Drain(
                         rpc, hubspot, lease=lease, stopped=stop.is_set, progress=progress
@@ -93,7 +95,9 @@ def drain_command(once: bool, lease: float, dry_run: bool, as_json: bool) -> Non
         def run() -> bool:
             # A connection a round: a server that came back is found, and none is held idle.
             with connect(config.database_url()) as connection:
-                worker = drain.Drain(Rpc(connection), hubspot, lease=lease, stopped=stop.is_set)
+                rpc = Rpc(connection)
+                hubspot.meter = budget.Budget(rpc)
+                worker = drain.Drain(rpc, hubspot, lease=lease, stopped=stop.is_set)
                 report = worker.run_once()
             if report.sent or report.failed:
                 print_json(dataclasses.asdict(report)) if as_json else display.line(report)
@@ -116,7 +120,9 @@ def import_command(as_json: bool) -> None:
         HubSpot(config.hubspot()) as hubspot,
         display.spinner("importing", quiet=as_json) as progress,
     ):
-        report = importing.run(Rpc(connection), hubspot, lambda _, count: progress(count))
+        rpc = Rpc(connection)
+        hubspot.meter = budget.Budget(rpc)
+        report = importing.run(rpc, hubspot, lambda _, count: progress(count))
     if as_json:
         print_json(dataclasses.asdict(report))
     else:

@@ -43,6 +43,16 @@ class ClaimedChange:
     former_values: list[str]
 
 
+@dataclass(frozen=True)
+class CallGrant:
+    """Leave to call HubSpot, or when to ask again; see the type hubspot_sync.call_grant."""
+
+    granted: bool
+    ticket: int | None
+    wait: timedelta | None
+    reason: str | None
+
+
 class Rpc:
     """Calls functions over one connection. Raises Refused and DatabaseError.
 
@@ -71,11 +81,12 @@ class Rpc:
             name: Jsonb(value) if isinstance(value, (dict, list)) else value
             for name, value in arguments.items()
         }
-        statement = f"select * from {function}({names})"
         for pause in (*PAUSES, None):
             try:
                 with translated():
-                    return self._connection.execute(statement, values).fetchall()
+                    return self._connection.execute(
+                        f"select * from {function}({names})", values
+                    ).fetchall()
             except Busy:
                 if pause is None or self._connection.info.transaction_status:
                     raise
@@ -237,6 +248,29 @@ class Rpc:
         return self.call(
             "hubspot_sync.look_at_claims",
             p_records="{" + ",".join(str(record) for record in records) + "}",
+        )
+
+    def reserve_call(self, lane: str, search: bool) -> CallGrant:
+        """Asks for one call to HubSpot."""
+        rows = self.call("hubspot_sync.reserve_call", p_lane=lane, p_search=search)
+        return CallGrant(**rows[0])
+
+    def settle_call(
+        self,
+        ticket: int,
+        status: int | None,
+        headers: dict[str, str],
+        policy: str | None,
+        elapsed: float | None,
+    ) -> bool:
+        """Tells what became of a granted call. elapsed: seconds from its sending."""
+        return self.value(
+            "hubspot_sync.settle_call",
+            p_ticket=ticket,
+            p_status=status,
+            p_headers=headers,
+            p_policy=policy,
+            p_elapsed=None if elapsed is None else timedelta(seconds=elapsed),
         )
 
 

@@ -176,6 +176,10 @@ class Account:
         self._ask("POST", "calls/reset")
         return total
 
+    def rate_limited(self) -> int:
+        """Answers 429 since the calls were asked for last."""
+        return self._ask("GET", "calls")["rate_limited"]
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         answer = self._client.request(method, f"/_sandbox/{path}", json=body)
         assert answer.is_success, f"{method} {path}: {answer.text}"
