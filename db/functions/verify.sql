@@ -150,6 +150,20 @@ begin
                           where q.record = c.id and not q.synced)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = c.id and r.resolved_at is null)
+      union all
+      select 'events_gapless', format('%s events up to %s', e.events, e.last_position)
+        from (select count(*) as events, min(l.sequence_number) as first_position,
+                     max(l.sequence_number) as last_position
+                from hubspot_sync.event_log l) e
+       where e.first_position <> 1
+          or e.last_position <> e.events
+      union all
+      select 'events_logged', a.id::text
+        from hubspot_sync.supabase_audit_log a
+        join hubspot_sync.sync_status t on t.task = 'append_events'
+       where a.event_type is not null
+         and a.id <= (t.state ->> 'settled')::bigint
+         and not exists (select from hubspot_sync.event_log l where l.audit_id = a.id)
     ), counted as (
       select o.name, count(*) as violations, (array_agg(o.id order by o.id))[1:5] as sample
         from offenders o
@@ -173,7 +187,9 @@ begin
         ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
-        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors')
+        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors'),
+        ('events_gapless', 'the positions of the event log go from 1 to the last without a gap'),
+        ('events_logged', 'what the audit log tells of bookings is in the event log, once settled')
       ) as r (name, meaning)
       left join counted c on c.name = r.name
      order by r.name;

@@ -1,5 +1,5 @@
 begin;
-select plan(46);
+select plan(50);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -30,6 +30,7 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('longest_request', null, '22023'), ('longest_request', '1 furlong', '22023'),
     ('max_sync_attempts', null, '22023'), ('max_sync_attempts', '', '22023'),
     ('max_sync_attempts', '3.5', '22023'), ('max_sync_attempts', 'three', '22023'),
+    ('stream_length', null, '22023'), ('stream_length', 'all', '22023'),
     ('max_sync_attempts', '2147483648', '22023'), ('max_sync_attempts', '3; drop table x', '22023')
   ) as t (key, value, came);
 select results_eq('table hubspot_sync.settings', 'table before', 'a refusal changes nothing');
@@ -37,7 +38,8 @@ select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.
   from (values
     ('time_zone', 'Europe/London'), ('time_zone', 'UTC'), ('cancellation_cutoff', '24 hours'),
     ('cancellation_cutoff', '0'), ('cancellation_cutoff', null), ('cancellation_cutoff', 'P1D'),
-    ('backoff_base', '1 second'), ('max_sync_attempts', ' 5 '), ('max_sync_attempts', '2147483647')
+    ('backoff_base', '1 second'), ('max_sync_attempts', ' 5 '), ('max_sync_attempts', '2147483647'),
+    ('stream_length', '1')
   ) as t (key, value);
 select throws_ok(
   $$insert into hubspot_sync.settings values ('own', null, 'Of our own.')$$, '22023', null,
@@ -57,7 +59,7 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
           format('%s = %s can be read and would still be wrong', t.key, t.value))
   from (values
     ('cancellation_cutoff', '-1 day'), ('cancellation_cutoff', 'infinity'),
-    ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
+    ('stream_length', '0'), ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
     ('backoff_base', '-1 second'), ('longest_request', '-1 second')
   ) as t (key, value);
 rollback to sound;

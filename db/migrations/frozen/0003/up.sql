@@ -60,6 +60,7 @@ insert into hubspot_sync.settings values
   ('backoff_max', '1 hour', 'Longest wait between two sends of a change.'),
   ('longest_request', '60 seconds',
    'How long HubSpot may still apply a request whose answer never came.'),
+  ('stream_length', '100000', 'How many of the newest events the Redis stream keeps, about.'),
   ('platform_schemas',
    'auth, cron, extensions, graphql, graphql_public, net, pgbouncer, pgsodium, pgsodium_masks,'
    ' realtime, storage, supabase_functions, supabase_migrations, vault',
