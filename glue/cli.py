@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from glue import config, display, doctor, drain, follow, importing
+from glue import cli_events, config, display, doctor, drain, follow, importing
 from glue.db import connect
 from glue.errors import GlueError
 from glue.hubspot import HubSpot
@@ -56,7 +56,7 @@ def main() -> None:
       HUBSPOT_BASE_URL       default https://api.hubapi.com
       HUBSPOT_BOOKING_TYPE   the bookings' object type id
       HUBSPOT_EXAM_TYPE      the exams' object type id
-      REDIS_URL              optional
+      REDIS_URL              optional                          (needed for events)
     """
 
 
@@ -249,3 +249,6 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
     else:
         display.demo(figures, analytics)
     demo.judge(figures)
+
+
+main.add_command(cli_events.main)

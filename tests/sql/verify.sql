@@ -349,8 +349,8 @@ rollback to sound;
 -- Events -------------------------------------------------------------------------------------
 select hubspot_sync.append_events();
 select is_empty('table red', 'with its events logged every invariant holds');
-savepoint logged;
 select set_config('test.event', max(audit_id)::text, true) from hubspot_sync.event_log;
+savepoint logged;
 set local session_replication_role = replica;
 delete from hubspot_sync.event_log where sequence_number = 2;
 select is(pg_temp.offenders('events_gapless'), '2 events up to 3', 'a gap in the log is found');
