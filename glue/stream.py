@@ -4,6 +4,7 @@ What must not be cut in two by a death in between is one script. Needs Redis 6.2
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,18 @@ from glue.errors import BusError, BusUnavailable, ConfigError
 STREAM = "sync_events"
 DEAD = "sync_events_dlq"
 POSITIONS = "sync_events_positions"
+
+# What passes by itself, or when the server is mended. Redis 6.2 has the code of a script's command
+# within the text of its error, and redis-py a class for some codes only.
+AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+REFUSED = re.compile(
+    r"\b(OOM|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|LOADING|BUSY|TRYAGAIN)\b"
+)
 
 # Adds entries if the stream ends where its caller thinks it does; answers whether, and its end.
 APPEND = """
@@ -301,18 +314,12 @@ def _translated() -> Iterator[None]:
         refused = BusError(f"Redis refuses us: {error}", "Check the login in REDIS_URL.")
         refused.exit_code = 77
         raise refused from error
-    except (
-        redis.ConnectionError,
-        redis.TimeoutError,
-        redis.exceptions.OutOfMemoryError,
-        redis.exceptions.ReadOnlyError,
-        redis.exceptions.TryAgainError,
-    ) as error:
-        raise BusUnavailable(
-            f"cannot use Redis now: {error}",
-            "Check REDIS_URL and the server. The log in Postgres keeps everything.",
-        ) from error
     except redis.RedisError as error:
+        if isinstance(error, AWAY) or REFUSED.search(str(error)):
+            raise BusUnavailable(
+                f"cannot use Redis now: {error}",
+                "Check REDIS_URL and the server. The log in Postgres keeps everything.",
+            ) from error
         raise BusError(
             f"Redis failed: {error}", "See docs/events.md, «What may go wrong»."
         ) from error

@@ -6,7 +6,9 @@ in order.
 
 import contextlib
 import json
+import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -87,15 +89,14 @@ def stream(bus):
 
 @pytest.fixture
 def db(connect):
-    """A connection of an app, with an exam nobody fills and students who can pay."""
+    """A connection of an app, with students who can pay and an exam for each of them."""
     connection = connect(autocommit=True)
     connection.execute(
-        """
-        insert into hubspot_sync.hubspot_mock_exams
-          (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
-        values ('E-1', 'Mini-mock', current_date + 30, '09:00', 1000, 'true'),
-               ('E-2', 'Mini-mock', current_date + 31, '09:00', 1000, 'true')
-        """
+        "insert into hubspot_sync.hubspot_mock_exams"
+        " (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)"
+        " select 'E-' || i, 'Mini-mock', current_date + 30, '09:00', 9, 'true'"
+        "  from generate_series(0, %s) i",
+        [STUDENTS],
     )
     connection.execute(
         "insert into hubspot_sync.hubspot_contact_credits"
@@ -118,11 +119,11 @@ def env(database_url, bus):
     return environment(DATABASE_URL=database_url, REDIS_URL=bus.url)
 
 
-def book(db, student, exam="E-1"):
-    """One event; the booking's id."""
+def book(db, student):
+    """One event; the booking's id. Each student has an exam of their own: nobody waits."""
     return db.execute(
         "select booking_id from api.create_booking(%s, %s, %s)",
-        [exam, f"S-{student}", f"s{student}@example.com"],
+        [f"E-{student}", f"S-{student}", f"s{student}@example.com"],
     ).fetchone()[0]
 
 
@@ -244,6 +245,22 @@ def test_a_writer_that_stays_open_holds_up_nothing_but_its_own_event(connect, db
         book(db, student)
         assert rpc.append_events(100) == 1
     slow.commit()
+    assert rpc.append_events(100) == 1
+    all_is_logged(db)
+
+
+def test_a_prepared_transaction_has_its_event_when_it_commits(connect, db, rpc):
+    if db.execute("show max_prepared_transactions").fetchone() == ("0",):
+        pytest.skip("this server takes no prepared transactions")
+    prepared = connect()
+    prepared.tpc_begin("booking")
+    book(prepared, 1)
+    assert rpc.append_events(100) == 0  # the writer is known by its session
+    prepared.tpc_prepare()
+    book(db, 2)
+    for _ in range(3):
+        rpc.append_events(100)
+    prepared.tpc_commit()
     assert rpc.append_events(100) == 1
     all_is_logged(db)
 
@@ -840,8 +857,6 @@ def test_a_consumer_killed_with_its_program_at_work_is_replaced(db, stream, rpc,
     while not began.exists():
         assert worker.poll() is None
         time.sleep(0.02)
-    import os
-
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     seen = Seen()
@@ -973,6 +988,17 @@ def test_a_redis_without_memory_is_told_of_and_the_log_goes_on(bus, stream, db, 
     all_is_there(bus, db)
 
 
+def test_a_redis_that_takes_no_writes_is_told_of(bus, stream, db, rpc, env):
+    happen(db, 2)
+    bus.client.replicaof("127.0.0.1", 9)
+    done = glue_here("events", "publish", "--once", env=env)
+    assert done.returncode == 75
+    assert "cannot use Redis now" in done.stderr
+    bus.client.replicaof("no", "one")
+    publish(rpc, stream)
+    all_is_there(bus, db)
+
+
 def test_a_key_of_another_kind_in_the_streams_place_exits_with_1(bus, db, env):
     bus.client.set(STREAM, "mine")
     happen(db, 1)
@@ -1025,3 +1051,63 @@ def test_a_position_that_is_not_in_the_log_is_refused(rpc):
     rpc.open_group("mailer")
     with pytest.raises(Refused):
         rpc.note_position("mailer", 1)
+
+
+# The page
+
+PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+
+
+def fenced(mark):
+    """The block that a page has between two comments."""
+    return re.search(rf"<!-- {mark} -->.*?^```\w*\n(.*?)^```$", PAGE, re.S | re.M)[1]
+
+
+def test_the_consumer_of_the_page_prints_what_the_page_shows(bus, stream, db, rpc, env):
+    run = [sys.executable, "-c", fenced("consumer")]
+    booking = book(db, 1)
+    db.execute("select api.cancel_booking(%s)", [booking])
+    publish(rpc, stream)
+    done = subprocess.run(run, env=env, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout == fenced("output")
+    assert subprocess.run(run, env=env, capture_output=True, check=False).stdout == b""
+    assert bus.client.xpending(STREAM, "counter")["pending"] == 0
+
+
+def test_the_commands_of_the_page_run(db, env, writes):
+    program, path = writes
+    lines = re.findall(r"^(?:\* .* && )?glue (events .*?)(?: >/dev/null)?$", PAGE, re.M)
+    assert len(lines) > 6
+    for line in lines:
+        if "--follow" in line:
+            line = line.replace("--follow", "--once --from-start")
+        arguments = line.replace(" --from-start", "" if "publish" in line else " --from-start")
+        given, _, run = arguments.partition(" -- ")
+        happen(db, 1)
+        done = glue_here(*given.split(), *(["--", *program] if run else []), env=env)
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert path.read_text().startswith("1-0 ")
+
+
+def test_the_query_of_the_page_runs(db, rpc):
+    happen(db, 42)
+    rpc.append_events(100)
+    ((position, *_),) = db.execute(re.search(r"```sql\n(.*?)```", PAGE, re.S)[1]).fetchall()
+    assert position == 42
+
+
+def test_the_page_tells_of_every_field_of_every_event(db, rpc):
+    booking = book(db, 1)
+    db.execute("select api.move_booking(%s, 'E-2', 'asked for it')", [booking])
+    db.execute("delete from hubspot_sync.hubspot_bookings")
+    rpc.append_events(10)
+    told = set(re.findall(r"`(\w+)`", PAGE))
+    for event in rpc.read_events(0, 10):
+        assert set(events.event_of(event)) - {"id"} <= told
+        assert set(events.payload_of(event)) <= told
+    kinds = db.execute(
+        "select pg_get_constraintdef(oid) from pg_constraint"
+        " where conname = 'audit_event_type_known'"
+    ).fetchone()[0]
+    assert set(re.findall(r"'(\w+)'", kinds)) <= told

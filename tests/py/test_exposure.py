@@ -442,7 +442,8 @@ def test_every_sequence_is_refused_to_all_but_the_owner(db, caller):
 # The functions of hubspot_sync are the glue's, which is service_role.
 OF_THE_GLUE = {
     "apply_contacts", "apply_exams", "claim_changes", "fail_changes", "finish_changes",
-    "queue_status", "refresh_analytics",
+    "queue_status", "refresh_analytics", "append_events", "read_events", "event_status",
+    "open_group", "note_position", "group_positions",
 }  # fmt: skip
 
 
