@@ -33,6 +33,7 @@ ATTENDANCE = ISOLATION + "test_races_of_attendance.py"
 WRITERS = ISOLATION + "test_races_with_other_writers.py"
 JAMS = ISOLATION + "test_jams.py"
 LOGINS = "tests/py/test_logins.py"
+EVENTS = "tests/py/test_events.py"
 
 BOOK, SEAT = "api.create_booking", "hubspot_sync.book_seat"
 MOVE = "api.move_booking"
@@ -41,6 +42,7 @@ CASCADE = "hubspot_sync.hubspot_mock_exams_cascade"
 COUNT = "hubspot_sync.hubspot_bookings_seats"
 LEDGER = "hubspot_sync.hubspot_contact_credits_ledger"
 POST = "hubspot_sync.post_credit"
+TICK = "hubspot_sync.append_events"
 ADMINISTRATOR = "perform hubspot_sync.require_administrator();"
 
 MUTANTS = [
@@ -532,6 +534,56 @@ MUTANTS = [
         "alter function api.create_booking(text, text, text, text, text, text, text)"
         " reset lock_timeout",
         (f"{JAMS} give_up",),
+    ),
+    # Events
+    Mutant(
+        "events are taken for settled while their writers are at it",
+        TICK,
+        "v_before && v_writers or exists",
+        "exists",
+        (f"{EVENTS} late or open",),
+    ),
+    Mutant(
+        "events of prepared transactions are not waited for",
+        TICK,
+        "where w.name like '-%'",
+        "where false",
+        (f"{EVENTS} prepared",),
+    ),
+    Mutant(
+        "events that did not fit are taken for settled",
+        TICK,
+        "elsif v_added = p_limit and v_highest < v_next then",
+        "elsif false then",
+        ("tests/sql/append_events.sql",),
+    ),
+    Mutant(
+        "events are logged by two tickers at once",
+        TICK,
+        "perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.append_events', 0));",
+        "",
+        (f"{EVENTS} tickers",),
+    ),
+    Mutant(
+        "events are logged with a snapshot older than the look",
+        TICK,
+        "perform hubspot_sync.require_read_committed();",
+        "",
+        (f"{EVENTS} snapshot",),
+    ),
+    Mutant(
+        "events may be deleted",
+        None,
+        "",
+        "drop trigger event_log_append_only on hubspot_sync.event_log",
+        ("tests/sql/event_log_append_only.sql",),
+    ),
+    Mutant(
+        "the position of a group of events goes back",
+        "hubspot_sync.note_position",
+        "greatest(g.position, p_position)",
+        "p_position",
+        ("tests/sql/note_position.sql",),
     ),
 ]
 

@@ -87,7 +87,7 @@ begin
       left join hubspot_sync.hubspot_bookings b on b.id = f.record
     returning audit_id
   )
-  select count(*), max(d.audit_id) into v_added, v_highest from added d;
+  select count(*)::integer, max(d.audit_id) into v_added, v_highest from added d;
 
   if v_before && v_writers or exists (select from unnest(v_writers) w (name)
                                        where w.name like '-%') then
