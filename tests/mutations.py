@@ -544,13 +544,6 @@ MUTANTS = [
         (f"{EVENTS} late or open",),
     ),
     Mutant(
-        "events of prepared transactions are not waited for",
-        TICK,
-        "where w.name like '-%'",
-        "where false",
-        (f"{EVENTS} prepared",),
-    ),
-    Mutant(
         "events that did not fit are taken for settled",
         TICK,
         "elsif v_added = p_limit and v_highest < v_next then",

@@ -699,6 +699,18 @@ def test_an_event_that_kills_its_consumer_three_times_is_not_handed_out_again(bu
     assert "never answered" in letter["error"]
 
 
+def test_two_who_give_up_the_same_event_write_one_letter(stream, db, rpc):
+    happen(db, 1)
+    publish(rpc, stream)
+
+    def slow(event, alive):
+        consumer(rpc, stream, Seen(), idle=0, attempts=1).run_once()
+        return "too late"
+
+    consumer(rpc, stream, slow, attempts=1).run_once()
+    assert stream.dead_count() == 1
+
+
 def test_a_consumer_at_work_is_not_taken_for_dead(stream, db, rpc):
     happen(db, 1)
     publish(rpc, stream)
