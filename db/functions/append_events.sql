@@ -5,8 +5,8 @@
 -- All ids up to «settled» are decided for ever; only rows above it are looked at. It moves on like
 -- this: note the highest id drawn («next»), then who is writing the audit log at this moment; once
 -- none of them is at it any more, whatever is to come of ids up to «next» is visible. A writer that
--- stays open delays this, which costs a longer look, and never an event. A prepared transaction loses
--- its name among the locks when the server restarts: while such a one is there, nothing is settled.
+-- stays open delays this, which costs a longer look, and never an event. A prepared transaction
+-- loses its name among the locks when the server restarts: while there is one, nothing is settled.
 create or replace function hubspot_sync.append_events(p_limit integer default 1000)
   returns integer
   language plpgsql
