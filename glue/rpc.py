@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -34,8 +35,12 @@ class ClaimedChange:
     properties: dict[str, str]
     contact_hubspot_id: str | None
     exam_hubspot_id: str | None
-    associate: bool
+    associate: list[str]
     left_exam_hubspot_ids: list[str]
+    may_create: bool
+    tried: bool
+    settled: bool
+    former_values: list[str]
 
 
 class Rpc:
@@ -102,14 +107,29 @@ class Rpc:
         """Gives records back; answers how many became dead letters."""
         return self.value("hubspot_sync.fail_changes", p_table=table, p_failures=failures)
 
-    def pause(self, scope: str, reason: str, seconds: float) -> None:
-        """Stops the sending of a table, or of all («*»)."""
-        self.call(
+    def queue_differences(
+        self, table: str, after: UUID | None, limit: int, everything: bool
+    ) -> dict[str, Any]:
+        """Queues the records of a page that HubSpot holds otherwise: checked, queued, last."""
+        return self.call(
+            "hubspot_sync.queue_differences",
+            p_table=table,
+            p_after=after,
+            p_limit=limit,
+            p_all=everything,
+        )[0]
+
+    def pause(self, scope: str, reason: str, seconds: float | None) -> dict[str, Any]:
+        """Stops the sending of a table, or of all («*»); the pause in force.
+
+        seconds: None until somebody resumes it.
+        """
+        return self.call(
             "hubspot_sync.pause_sync",
             p_scope=scope,
             p_reason=reason,
-            p_for=timedelta(seconds=seconds),
-        )
+            p_for=None if seconds is None else timedelta(seconds=seconds),
+        )[0]
 
     def recall(self, task: str) -> dict[str, Any] | None:
         """What a task noted for its next run, and «age» in seconds."""
@@ -133,12 +153,16 @@ class Rpc:
         """Refreshes the analytics; False when nothing had changed."""
         return self.value("hubspot_sync.refresh_analytics", p_force=force)
 
-    def advance(self, function: str) -> int:
-        """Runs a task of api that answers {changed, more} until no more is left; the total."""
+    def advance(self, function: str, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Runs a task that answers {changed, more} until no more is left; the total.
+
+        progress: told what each step changed.
+        """
         total = 0
         while True:
             (result,) = self.call(function)
             total += result["changed"]
+            progress(result["changed"])
             if not result["more"]:
                 return total
 
@@ -166,6 +190,55 @@ class Rpc:
         """A contact's balances; see api.get_contact_credits."""
         return self.call("api.get_contact_credits", p_student_id=student_id, p_email=email)[0]
 
+    @contextmanager
+    def without_effect(self) -> Iterator[None]:
+        """What is called inside happens to nobody: it is rolled back."""
+        with translated(), self._connection.transaction(force_rollback=True):
+            yield
+
+    def list_queue(
+        self,
+        state: str | None = None,
+        table: str | None = None,
+        limit: int = 100,
+        after: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Changes that are open or dead, oldest first; see hubspot_sync.list_queue."""
+        return self.call(
+            "hubspot_sync.list_queue", p_state=state, p_table=table, p_limit=limit, p_after=after
+        )
+
+    def show_change(self, **which: Any) -> dict[str, Any] | None:
+        """All about the record of a change; see hubspot_sync.show_change."""
+        return self.value("hubspot_sync.show_change", **which)
+
+    def retry_changes(self, ids: list[int]) -> list[dict[str, Any]]:
+        """Makes changes due at once; what became of each."""
+        return self.call("hubspot_sync.retry_changes", p_ids=_numbers(ids))
+
+    def retry_all(self, table: str | None = None) -> list[dict[str, Any]]:
+        """The same for all that are dead or waiting, of a table or of all."""
+        return self.call("hubspot_sync.retry_changes", p_table=table, p_all=True)
+
+    def discard_changes(self, ids: list[int]) -> list[dict[str, Any]]:
+        """Gives changes up; what became of each."""
+        return self.call("hubspot_sync.discard_changes", p_ids=_numbers(ids))
+
+    def resume_sync(self, scope: str) -> bool:
+        """Ends a pause; False where there was none."""
+        return self.value("hubspot_sync.resume_sync", p_scope=scope)
+
+    def list_pauses(self) -> list[dict[str, Any]]:
+        """The pauses in force."""
+        return self.call("hubspot_sync.list_pauses")
+
+    def look_at_claims(self, records: list[UUID]) -> list[dict[str, Any]]:
+        """What the leases of these records cover."""
+        return self.call(
+            "hubspot_sync.look_at_claims",
+            p_records="{" + ",".join(str(record) for record in records) + "}",
+        )
+
     def append_events(self, limit: int) -> int:
         """Logs committed events; answers how many, `limit` when there may be more."""
         return self.value("hubspot_sync.append_events", p_limit=limit)
@@ -189,3 +262,8 @@ class Rpc:
     def group_positions(self) -> list[dict[str, Any]]:
         """Every group of consumers with its position."""
         return self.call("hubspot_sync.group_positions")
+
+
+def _numbers(ids: list[int]) -> str:
+    """An array as Postgres reads it: a list would go as jsonb."""
+    return "{" + ",".join(str(number) for number in ids) + "}"

@@ -140,6 +140,7 @@ begin
        where b.hubspot_id is null
          and not exists (select from hubspot_sync.sync_queue q
                           where q.record = b.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_shadow h where h.record = b.id)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = b.id and r.resolved_at is null)
       union all
@@ -148,6 +149,7 @@ begin
        where c.hubspot_id is null
          and not exists (select from hubspot_sync.sync_queue q
                           where q.record = c.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_shadow h where h.record = c.id)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = c.id and r.resolved_at is null)
       union all
@@ -190,7 +192,7 @@ begin
         ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
-        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors'),
+        ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
         ('events_gapless', 'the positions of the event log go from 1 to the last without a gap'),
         ('events_logged', 'what the audit log told of bookings lately is in the event log')
       ) as r (name, meaning)

@@ -8,7 +8,7 @@ as $$
 declare
   c_known constant text[] := array[
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
-    'max_sync_attempts', 'profile', 'stream_length'];
+    'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'stream_length'];
   v_fits boolean := true;
 begin
   if tg_op <> 'INSERT' then

@@ -442,8 +442,11 @@ def test_every_sequence_is_refused_to_all_but_the_owner(db, caller):
 # The functions of hubspot_sync are the glue's, which is service_role.
 OF_THE_GLUE = {
     "apply_contacts", "apply_exams", "claim_changes", "fail_changes", "finish_changes",
-    "queue_status", "refresh_analytics", "append_events", "read_events", "event_status",
-    "open_group", "note_position", "group_positions",
+    "queue_status", "refresh_analytics",
+    "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
+    "resume_sync", "retry_changes", "show_change",
+    "append_events", "read_events", "event_status", "open_group", "note_position",
+    "group_positions",
 }  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 begin;
-select plan(50);
+select plan(56);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -28,6 +28,8 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('backoff_base', null, '22023'), ('backoff_base', 'soon', '22023'),
     ('backoff_max', null, '22023'), ('backoff_max', '-', '22023'),
     ('longest_request', null, '22023'), ('longest_request', '1 furlong', '22023'),
+    ('retention_queue', null, '22023'), ('retention_queue', 'a week or so', '22023'),
+    ('retention_errors', null, '22023'), ('retention_errors', '', '22023'),
     ('max_sync_attempts', null, '22023'), ('max_sync_attempts', '', '22023'),
     ('max_sync_attempts', '3.5', '22023'), ('max_sync_attempts', 'three', '22023'),
     ('stream_length', null, '22023'), ('stream_length', 'all', '22023'),
@@ -60,7 +62,8 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
   from (values
     ('cancellation_cutoff', '-1 day'), ('cancellation_cutoff', 'infinity'),
     ('stream_length', '0'), ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
-    ('backoff_base', '-1 second'), ('longest_request', '-1 second')
+    ('backoff_base', '-1 second'), ('longest_request', '-1 second'),
+    ('retention_queue', '-1 day'), ('retention_errors', 'infinity')
   ) as t (key, value);
 rollback to sound;
 -- The exams' starts follow the zone, whoever changes it.

@@ -64,6 +64,8 @@ insert into hubspot_sync.settings values
   ('longest_request', '60 seconds',
    'How long HubSpot may still apply a request whose answer never came.'),
   ('stream_length', '100000', 'How many of the newest events the Redis stream keeps, about.'),
+  ('retention_queue', '7 days', 'How long a change that was sent is kept in sync_queue.'),
+  ('retention_errors', '30 days', 'How long an error that was healed is kept in sync_errors.'),
   ('platform_schemas',
    'auth, cron, extensions, graphql, graphql_public, net, pgbouncer, pgsodium, pgsodium_masks,'
    ' realtime, storage, supabase_functions, supabase_migrations, vault',
