@@ -1,6 +1,8 @@
 """`make bench`: prints one JSON line a figure.
 
-Two parts: `booking`, which takes a few minutes, and `reads`, which first makes a million bookings.
+`booking` takes a few minutes; `reads` first makes a million bookings; `outbox` carries changes beside
+other queues; `held` does so under a snapshot that somebody holds; `calls` counts what HubSpot gets;
+`costs` tells what a booking costs in triggers and room.
 
 Starts a Postgres of its own with fsync on; DATABASE_URL wins where it is given, and then a
 database of its own is made there and dropped again.
@@ -10,10 +12,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import booking, reads
+from bench import booking, calls, costs, held, outbox, reads
 from sandbox.stack import running
 
-PARTS = {"booking": booking.figures, "reads": reads.figures}
+PARTS = {
+    "booking": booking.figures,
+    "reads": reads.figures,
+    "outbox": outbox.figures,
+    "held": held.figures,
+    "calls": calls.figures,
+    "costs": costs.figures,
+}
 
 
 @click.command()
