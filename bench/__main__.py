@@ -1,8 +1,8 @@
 """`make bench`: prints one JSON line a figure.
 
-`booking` takes a few minutes; `reads` first makes a million bookings; `outbox` carries changes beside
-other queues; `held` does so under a snapshot that somebody holds; `calls` counts what HubSpot gets;
-`costs` tells what a booking costs in triggers and room.
+`booking` takes a few minutes; `reads` first makes a million bookings; `outbox` carries changes
+beside other queues; `held` does so under a snapshot that somebody holds; `calls` counts what
+HubSpot gets; `costs` tells what a booking costs in triggers and room.
 
 Starts a Postgres of its own with fsync on; DATABASE_URL wins where it is given, and then a
 database of its own is made there and dropped again.

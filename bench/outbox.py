@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from bench import database
 from bench.figure import Figure, beside
 from bench.peers import Floor, Peer, Pgqueuer, Procrastinate

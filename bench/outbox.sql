@@ -63,16 +63,3 @@ begin atomic
     from generate_series(p_first, p_last) i
    where c.student_id = 'S' || i;
 end;
-
--- The least a queue can do: rows that are deleted when they are taken.
-create table bench.floor (
-  id bigint generated always as identity primary key,
-  record uuid not null,
-  data jsonb not null
-);
-create procedure bench.new_floor(p_rows integer)
-  language sql
-begin atomic
-  insert into bench.floor (record, data)
-  select gen_random_uuid(), '{"attendance": "Yes"}' from generate_series(1, p_rows);
-end;

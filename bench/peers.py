@@ -56,7 +56,8 @@ class Floor:
         """Inserts so many rows and deletes them; rows a second."""
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(
-                'insert into jobs (record, data) select gen_random_uuid(), \'{"attendance": "Yes"}\''
+                "insert into jobs (record, data)"
+                " select gen_random_uuid(), jsonb_build_object('attendance', 'Yes')"
                 " from generate_series(1, %s)",
                 [jobs],
             )
