@@ -34,7 +34,9 @@ def figures(_: str) -> Iterator[Figure]:
     with running(
         valkey=False, migrate=True, own_database=True, contacts=CONTACTS, exams=EXAMS
     ) as stack:
-        config = HubSpotConfig(stack.hubspot_base_url, stack.hubspot_access_token)
+        config = HubSpotConfig(
+            stack.hubspot_base_url, stack.hubspot_access_token, "2-50158943", "2-50158913"
+        )
         with connect(stack.database_url) as connection, HubSpot(config) as hubspot:
             yield from _Day(stack, Rpc(connection), hubspot).figures()
 
