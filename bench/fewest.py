@@ -35,7 +35,10 @@ def figures(_: str) -> Iterator[Figure]:
         valkey=False, migrate=True, own_database=True, contacts=CONTACTS, exams=EXAMS
     ) as stack:
         config = HubSpotConfig(
-            stack.hubspot_base_url, stack.hubspot_access_token, "2-50158943", "2-50158913"
+            stack.hubspot_base_url,
+            stack.hubspot_access_token,
+            stack.hubspot_booking_type,
+            stack.hubspot_exam_type,
         )
         with connect(stack.database_url) as connection, HubSpot(config) as hubspot:
             yield from _Day(stack, Rpc(connection), hubspot).figures()
