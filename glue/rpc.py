@@ -37,6 +37,9 @@ class ClaimedChange:
     associate: bool
     left_exam_hubspot_ids: list[str]
     may_create: bool
+    tried: bool
+    settled: bool
+    former_values: list[str]
 
 
 class Rpc:
