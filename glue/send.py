@@ -32,24 +32,35 @@ class Outcome:
     """What became of a batch: HubSpot ids of what was sent, failures by record.
 
     flying: what the request under way carries; HubSpot may apply it though no answer comes.
+    written: what HubSpot has applied, whatever becomes of the rest of it, such as its links.
     """
 
     sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
     failed: list[dict] = field(default_factory=list)
     flying: Sequence[ClaimedChange] = ()
+    written: set[ClaimedChange] = field(default_factory=set)
+    _settled: set[ClaimedChange] = field(default_factory=set)
+
+    def settled(self, change: ClaimedChange) -> bool:
+        """Whether it is known what became of a record."""
+        return change in self.sent or change in self._settled
 
     def fail(self, change: ClaimedChange, error: HubSpotError, **more: object) -> None:
         """Gives a record back; more: what fail_changes should believe instead."""
-        self.failed.append(_failure(change, error) | more)
+        self._settled.add(change)
+        written = {"written": change in self.written}
+        self.failed.append(_failure(change, error) | written | more)
 
     def give_back(self, changes: list[ClaimedChange], error: HubSpotError) -> None:
-        """Fails what is not settled yet, because of an error that ended the batch."""
-        settled = {failure["record"] for failure in self.failed}
+        """Fails what is not settled yet, because of an error that ended the batch.
+
+        Such an error is no single record's, so it makes no dead letter at once.
+        """
         for change in changes:
-            if change not in self.sent and str(change.record) not in settled:
-                failure = _failure(change, error)
-                failure["unanswered"] &= change in self.flying
-                self.failed.append(failure)
+            if not self.settled(change):
+                unanswered = isinstance(error, Unavailable) and error.unanswered
+                unanswered &= change in self.flying
+                self.fail(change, error, permanent=False, unanswered=unanswered)
 
     def results(self) -> list[dict]:
         """What was sent, as finish_changes takes it."""
@@ -79,6 +90,8 @@ class Sender:
         self._table = table
         self._type = identity.types[table]
         self._in_time = in_time
+        # Records that HubSpot does not have any more, while they can still be made anew.
+        self._gone: list[ClaimedChange] | None = None
         self.outcome = Outcome()
 
     def send(self, changes: list[ClaimedChange]) -> None:
@@ -105,16 +118,18 @@ class Sender:
         try:
             send(changes)
         except Rejected as error:
+            left = [c for c in changes if not self.outcome.settled(c)]
             if len(changes) == 1:
-                refused(changes[0], error)
+                for change in left:
+                    refused(change, error)
                 return
-            middle = len(changes) // 2
-            self._halved(send, changes[:middle], refused)
-            self._halved(send, changes[middle:], refused)
+            middle = len(left) // 2
+            for half in filter(None, (left[:middle], left[middle:])):
+                self._halved(send, half, refused)
 
     def _update(self, changes: list[ClaimedChange]) -> None:
         """Writes records by HubSpot's id. One that is gone there is looked for, or made anew."""
-        gone: list[ClaimedChange] = []
+        gone = self._gone = []
 
         def send(batch: list[ClaimedChange]) -> None:
             written = {}
@@ -125,14 +140,22 @@ class Sender:
                 inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
                 result = self._hubspot.batch_update(self._type, inputs)
                 ids = {str(row["id"]) for row in result.results}
+                unnamed = []
                 for change in batch:
                     if change.hubspot_id in ids:
                         written[change] = change.hubspot_id
                     elif str(change.record) in result.missing and self._replaceable(change):
                         gone.append(change)
-                    else:
+                    elif str(change.record) in result.errors:
                         self._unwritten(change, result)
-            self._wrote(written)
+                    else:
+                        unnamed.append(change)
+                self._wrote(written)
+                self._unnamed(unnamed, result)
+                # What was written under another id was merged with another record.
+                gone.extend(c for c in unnamed if not self.outcome.settled(c))
+            else:
+                self._wrote(written)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
             if error.status == NOT_FOUND and self._replaceable(change):
@@ -142,6 +165,7 @@ class Sender:
 
         if changes:
             self._halved(send, changes, refused)
+        self._gone = None
         self._upsert(gone)
 
     def _replaceable(self, change: ClaimedChange) -> bool:
@@ -216,6 +240,7 @@ class Sender:
         next attempt waits.
         """
         self._in_time()
+        key = self._identity.keys[self._table]
         found = self._identity.find(self._table, batch)
         known = [c for c in batch if c in found]
         if known:
@@ -228,7 +253,7 @@ class Sender:
         if unknown := [c for c in batch if c not in found]:
             self._flying(unknown)
             try:
-                result = self._hubspot.batch_create(self._type, [_given(c) for c in unknown])
+                result = self._hubspot.batch_create(self._type, [_made(c, key) for c in unknown])
             except Unavailable as error:
                 for change in unknown if error.unanswered else ():
                     self.outcome.fail(change, error, retry_after=SEARCH_LAG)
@@ -239,15 +264,23 @@ class Sender:
         self, batch: list[ClaimedChange], result: BatchResult, ids: dict[str, str]
     ) -> None:
         """Sorts what a batch wrote from what it refused; a conflict is settled one by one."""
-        written = {}
-        for change in batch:
-            if hubspot_id := ids.get(same(change.unique_value)):
-                written[change] = hubspot_id
-            elif existing := result.existing.get(str(change.record)):
+        found = {c: ids[same(c.unique_value)] for c in batch if same(c.unique_value) in ids}
+        rest = [c for c in batch if c not in found]
+        self._wrote(found)
+        for change in rest:
+            if existing := result.existing.get(str(change.record)):
                 self._adopt(change, existing)
-            else:
+            elif str(change.record) in result.errors:
                 self._unwritten(change, result)
-        self._wrote(written)
+        unnamed = [c for c in rest if not self.outcome.settled(c)]
+        self._unnamed(unnamed, result)
+        for change in unnamed:
+            self._unwritten(change, result)
+
+    def _unnamed(self, changes: list[ClaimedChange], result: BatchResult) -> None:
+        """Refuses the rest of a batch where an error names no record, so that it is halved."""
+        if changes and result.untraced:
+            raise Rejected(result.untraced)
 
     def _refused(self, change: ClaimedChange, error: Rejected) -> None:
         """Takes what HubSpot refuses of one record, unless it names the record that it is."""
@@ -287,12 +320,13 @@ class Sender:
 
     def _unwritten(self, change: ClaimedChange, result: BatchResult) -> None:
         """The failure of a record that an answer refuses, or does not name."""
-        reason = result.errors.get(str(change.record))
+        reason = result.errors.get(str(change.record), result.untraced)
         error = Rejected(reason or "HubSpot's answer does not name this record")
         self.outcome.fail(change, error, permanent=reason is not None)
 
     def _wrote(self, written: dict[ClaimedChange, str]) -> None:
         """Notes what HubSpot has now; a booking only with its links."""
+        self.outcome.written.update(c for c in written if c.properties)
         if self._table == BOOKINGS:
             self._associate(written)
         self.outcome.sent.update(written)
@@ -329,8 +363,12 @@ class Sender:
         """Sends a batch of links; what fails is taken out of `written` and tried again."""
 
         def refused(change: ClaimedChange, error: HubSpotError) -> None:
+            gone = isinstance(error, Rejected) and self._is_gone(change, written[change])
             del written[change]
-            self.outcome.fail(change, error, permanent=False, written=True)
+            if gone:
+                self._gone.append(change)
+            else:
+                self.outcome.fail(change, error, permanent=False, written=True)
 
         if not changes:
             return
@@ -343,6 +381,13 @@ class Sender:
                 if change in written:
                     refused(change, error)
 
+    def _is_gone(self, change: ClaimedChange, hubspot_id: str) -> bool:
+        """Whether a booking of which only links were to be written is no longer in HubSpot."""
+        if self._gone is None or change.properties or hubspot_id != change.hubspot_id:
+            return False
+        self._in_time()
+        return not self._hubspot.batch_read(self._type, [hubspot_id], [])
+
     def _archive(self, changes: list[ClaimedChange]) -> None:
         """Archives deleted records, asking first for ids that were never answered."""
 
@@ -351,7 +396,7 @@ class Sender:
             ids = [c.hubspot_id for c in batch if c.hubspot_id]
             # One that was tried before may have been made without an answer, or anew.
             if unknown := [c for c in batch if c.unique_value and (c.tried or not c.hubspot_id)]:
-                ids += self._identity.find(self._table, unknown).values()
+                ids += self._identity.find_all(self._table, unknown)
             if ids:
                 self._hubspot.batch_archive(self._type, sorted(set(ids)))
             self.outcome.sent.update((change, None) for change in batch)
@@ -378,6 +423,12 @@ def _sent(change: ClaimedChange) -> dict[str, str]:
 def _given(change: ClaimedChange) -> dict:
     """What every input of a write carries. The trace id lets a bad record fail alone."""
     return {"objectWriteTraceId": str(change.record), "properties": change.properties}
+
+
+def _made(change: ClaimedChange, key: str) -> dict:
+    """The input that makes a record: what it is found by next time must be among it."""
+    given = _given(change)
+    return given | {"properties": {key: change.unique_value} | change.properties}
 
 
 def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
