@@ -16,7 +16,7 @@ from glue.errors import (
     Unauthorized,
     Unavailable,
 )
-from glue.hubspot import BatchResult, HubSpot
+from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange
 
@@ -29,38 +29,38 @@ SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
 
 @dataclass
 class Outcome:
-    """What became of a batch: HubSpot ids of what was sent, failures by record.
+    """What became of a claim: HubSpot ids of what was sent, failures by record.
 
-    flying: what the request under way carries; HubSpot may apply it though no answer comes.
-    written: what HubSpot has applied, whatever becomes of the rest of it, such as its links.
+    written: ids of records whose links are still to come. flying: what the request under way
+    carries; HubSpot may apply it though no answer comes.
     """
 
     sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
+    written: dict[ClaimedChange, str] = field(default_factory=dict)
     failed: list[dict] = field(default_factory=list)
     flying: Sequence[ClaimedChange] = ()
-    written: set[ClaimedChange] = field(default_factory=set)
-    _settled: set[ClaimedChange] = field(default_factory=set)
+    _failing: set[ClaimedChange] = field(default_factory=set)
 
-    def settled(self, change: ClaimedChange) -> bool:
-        """Whether it is known what became of a record."""
-        return change in self.sent or change in self._settled
+    def answered(self, change: ClaimedChange) -> bool:
+        """Whether HubSpot has said what becomes of a record, links apart."""
+        return change in self.sent or change in self.written or change in self._failing
 
     def fail(self, change: ClaimedChange, error: HubSpotError, **more: object) -> None:
         """Gives a record back; more: what fail_changes should believe instead."""
-        self._settled.add(change)
-        written = {"written": change in self.written}
-        self.failed.append(_failure(change, error) | written | more)
+        self._failing.add(change)
+        self.failed.append(_failure(change, error) | more)
 
     def give_back(self, changes: list[ClaimedChange], error: HubSpotError) -> None:
-        """Fails what is not settled yet, because of an error that ended the batch.
+        """Fails what is not settled yet, because of an error that ended the claim.
 
         Such an error is no single record's, so it makes no dead letter at once.
         """
         for change in changes:
-            if not self.settled(change):
-                unanswered = isinstance(error, Unavailable) and error.unanswered
-                unanswered &= change in self.flying
-                self.fail(change, error, permanent=False, unanswered=unanswered)
+            if change not in self.sent and change not in self._failing:
+                failure = _failure(change, error)
+                failure["unanswered"] &= change in self.flying
+                failure |= {"written": change in self.written, "permanent": False}
+                self.failed.append(failure)
 
     def results(self) -> list[dict]:
         """What was sent, as finish_changes takes it."""
@@ -76,7 +76,7 @@ class Outcome:
 
 
 class Sender:
-    """Sends one batch. in_time: raises when a request could outlast the lease."""
+    """Sends what one claim took. in_time: raises when a request could outlast the lease."""
 
     def __init__(
         self,
@@ -90,72 +90,69 @@ class Sender:
         self._table = table
         self._type = identity.types[table]
         self._in_time = in_time
-        # Records that HubSpot does not have any more, while they can still be made anew.
-        self._gone: list[ClaimedChange] | None = None
         self.outcome = Outcome()
 
     def send(self, changes: list[ClaimedChange]) -> None:
-        """Sends a batch. Raises what ends it: what is settled by then stands in `outcome`."""
+        """Sends a claim. Raises what ends it: what is settled by then stands in `outcome`."""
         # HubSpot has it already, or never heard of it.
         self.outcome.sent.update((c, None) for c in changes if c.operation == "nothing")
         upserts = [c for c in changes if c.operation == "upsert"]
         # A record HubSpot has is written by its id: its unique property may have changed.
-        self._update([c for c in upserts if c.hubspot_id])
-        self._upsert([c for c in upserts if not c.hubspot_id])
+        known = [c for c in upserts if c.hubspot_id]
+        # Of these only the links change.
+        self._wrote({c: c.hubspot_id for c in known if not c.properties})
+        gone = self._update([c for c in known if c.properties])
+        self._upsert([*(c for c in upserts if not c.hubspot_id), *gone])
+        if reborn := self._link():
+            self._upsert(reborn)
+            self._link()
         self._archive([c for c in changes if c.operation == "archive"])
 
     def _flying(self, changes: Sequence[ClaimedChange]) -> None:
         self._in_time()
         self.outcome.flying = changes
 
-    def _halved(
+    def _in_batches(
         self,
         send: Callable[[list[ClaimedChange]], None],
         changes: list[ClaimedChange],
         refused: Callable[[ClaimedChange, Rejected], None],
     ) -> None:
-        """Sends a batch; one that is refused whole is halved until the culprit stands alone."""
-        try:
-            send(changes)
-        except Rejected as error:
-            left = [c for c in changes if not self.outcome.settled(c)]
-            if len(changes) == 1:
-                for change in left:
-                    refused(change, error)
-                return
-            middle = len(left) // 2
-            for half in filter(None, (left[:middle], left[middle:])):
-                self._halved(send, half, refused)
+        """Sends in hundreds; one that is refused whole is halved until the culprit is alone."""
+        if len(changes) > BATCH:
+            for start in range(0, len(changes), BATCH):
+                self._in_batches(send, changes[start : start + BATCH], refused)
+        elif changes:
+            try:
+                send(changes)
+            except Rejected as error:
+                if len(changes) == 1:
+                    refused(changes[0], error)
+                    return
+                middle = len(changes) // 2
+                self._in_batches(send, changes[:middle], refused)
+                self._in_batches(send, changes[middle:], refused)
 
-    def _update(self, changes: list[ClaimedChange]) -> None:
-        """Writes records by HubSpot's id. One that is gone there is looked for, or made anew."""
-        gone = self._gone = []
+    def _update(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
+        """Writes records by HubSpot's id. Answers those that are gone there."""
+        gone: list[ClaimedChange] = []
 
         def send(batch: list[ClaimedChange]) -> None:
-            written = {}
-            plain = [c for c in batch if not c.properties]  # only its links change
-            written.update((c, c.hubspot_id) for c in plain)
-            if batch := [c for c in batch if c.properties]:
-                self._flying(batch)
-                inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
-                result = self._hubspot.batch_update(self._type, inputs)
-                ids = {str(row["id"]) for row in result.results}
-                unnamed = []
-                for change in batch:
-                    if change.hubspot_id in ids:
-                        written[change] = change.hubspot_id
-                    elif str(change.record) in result.missing and self._replaceable(change):
-                        gone.append(change)
-                    elif str(change.record) in result.errors:
-                        self._unwritten(change, result)
-                    else:
-                        unnamed.append(change)
-                self._wrote(written)
-                self._unnamed(unnamed, result)
-                # What was written under another id was merged with another record.
-                gone.extend(c for c in unnamed if not self.outcome.settled(c))
-            else:
-                self._wrote(written)
+            batch = self._unanswered(batch)
+            self._flying(batch)
+            inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
+            result = self._hubspot.batch_update(self._type, inputs)
+            ids = {str(row["id"]) for row in result.results}
+            for change in batch:
+                if change.hubspot_id in ids:
+                    self._wrote({change: change.hubspot_id})
+                elif str(change.record) in result.missing and self._replaceable(change):
+                    gone.append(change)
+                elif str(change.record) in result.errors:
+                    self._unwritten(change, result)
+            self._halve_untraced(batch, result, gone)
+            # What was written under another id was merged with another record.
+            gone.extend(c for c in self._unanswered(batch) if c not in gone)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
             if error.status == NOT_FOUND and self._replaceable(change):
@@ -163,10 +160,8 @@ class Sender:
             else:
                 self.outcome.fail(change, error)
 
-        if changes:
-            self._halved(send, changes, refused)
-        self._gone = None
-        self._upsert(gone)
+        self._in_batches(send, changes, refused)
+        return gone
 
     def _replaceable(self, change: ClaimedChange) -> bool:
         """Whether a record that is gone there may be made anew: exams are HubSpot's."""
@@ -180,11 +175,12 @@ class Sender:
         if self._table == EXAMS:
             self._create_exams(changes)
         elif self._identity.unique(self._table):
-            self._halved(self._upsert_batch, changes, self._refused)
+            self._in_batches(self._upsert_batch, changes, self._refused)
         else:
-            self._halved(self._find_or_create, changes, self._refused)
+            self._in_batches(self._find_or_create, changes, self._refused)
 
     def _upsert_batch(self, batch: list[ClaimedChange]) -> None:
+        batch = self._unanswered(batch)
         self._flying(batch)
         key = self._identity.keys[self._table]
         inputs = [{"id": c.unique_value, "idProperty": key, **_given(c)} for c in batch]
@@ -240,7 +236,7 @@ class Sender:
         next attempt waits.
         """
         self._in_time()
-        key = self._identity.keys[self._table]
+        batch, key = self._unanswered(batch), self._identity.keys[self._table]
         found = self._identity.find(self._table, batch)
         known = [c for c in batch if c in found]
         if known:
@@ -264,22 +260,27 @@ class Sender:
         self, batch: list[ClaimedChange], result: BatchResult, ids: dict[str, str]
     ) -> None:
         """Sorts what a batch wrote from what it refused; a conflict is settled one by one."""
-        found = {c: ids[same(c.unique_value)] for c in batch if same(c.unique_value) in ids}
-        rest = [c for c in batch if c not in found]
-        self._wrote(found)
-        for change in rest:
+        self._wrote({c: ids[same(c.unique_value)] for c in batch if same(c.unique_value) in ids})
+        for change in self._unanswered(batch):
             if existing := result.existing.get(str(change.record)):
                 self._adopt(change, existing)
             elif str(change.record) in result.errors:
                 self._unwritten(change, result)
-        unnamed = [c for c in rest if not self.outcome.settled(c)]
-        self._unnamed(unnamed, result)
-        for change in unnamed:
+        self._halve_untraced(batch, result)
+        for change in self._unanswered(batch):
             self._unwritten(change, result)
 
-    def _unnamed(self, changes: list[ClaimedChange], result: BatchResult) -> None:
+    def _unanswered(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
+        return [c for c in changes if not self.outcome.answered(c)]
+
+    def _halve_untraced(
+        self,
+        batch: list[ClaimedChange],
+        result: BatchResult,
+        gone: Sequence[ClaimedChange] = (),
+    ) -> None:
         """Refuses the rest of a batch where an error names no record, so that it is halved."""
-        if changes and result.untraced:
+        if result.untraced and any(c not in gone for c in self._unanswered(batch)):
             raise Rejected(result.untraced)
 
     def _refused(self, change: ClaimedChange, error: Rejected) -> None:
@@ -325,55 +326,74 @@ class Sender:
         self.outcome.fail(change, error, permanent=reason is not None)
 
     def _wrote(self, written: dict[ClaimedChange, str]) -> None:
-        """Notes what HubSpot has now; a booking only with its links."""
-        self.outcome.written.update(c for c in written if c.properties)
-        if self._table == BOOKINGS:
-            self._associate(written)
-        self.outcome.sent.update(written)
+        """Notes what HubSpot has now; a booking only when its links are made."""
+        for change, hubspot_id in written.items():
+            linked = change.associate or change.left_exam_hubspot_ids
+            if self._table == BOOKINGS and (linked or hubspot_id != change.hubspot_id):
+                self.outcome.written[change] = hubspot_id
+            else:
+                self.outcome.sent[change] = hubspot_id
 
-    def _associate(self, written: dict[ClaimedChange, str]) -> None:
-        """Links bookings to contact and exam; takes out of `written` what could not be linked."""
-        due = [c for c in written if c.associate or c.hubspot_id != written[c]]
+    def _link(self) -> list[ClaimedChange]:
+        """Links what was written to contact and exam, and ends links to exams that were left.
+
+        Answers bookings of which only links were to be written and that HubSpot has no more.
+        """
+        gone: list[ClaimedChange] = []
+        outcome, written = self.outcome, self.outcome.written
+        outcome.flying = ()
         bookings, contacts, exams = (self._identity.types[t] for t in (BOOKINGS, CONTACTS, EXAMS))
 
-        def associate(to_type: str, target: Callable[[ClaimedChange], str | None]) -> None:
+        def send_to(to_type: str, target: Callable[[ClaimedChange], str | None]) -> Callable:
             def send(batch: list[ClaimedChange]) -> None:
                 self._in_time()
                 pairs = [(written[c], target(c)) for c in batch]
                 self._hubspot.associate(bookings, to_type, pairs)
 
-            self._in_links([c for c in due if c in written and target(c)], written, send)
-
-        associate(contacts, lambda change: change.contact_hubspot_id)
-        associate(exams, lambda change: change.exam_hubspot_id)
+            return send
 
         def leave(batch: list[ClaimedChange]) -> None:
             self._in_time()
             ends = [(written[c], c.left_exam_hubspot_ids) for c in batch]
             self._hubspot.dissociate(bookings, exams, ends)
 
-        self._in_links([c for c in written if c.left_exam_hubspot_ids], written, leave)
+        def contact(change: ClaimedChange) -> str | None:
+            return change.contact_hubspot_id if self._is_due(change, "@contact") else None
+
+        def exam(change: ClaimedChange) -> str | None:
+            return change.exam_hubspot_id if self._is_due(change, "@exam") else None
+
+        self._in_links(send_to(contacts, contact), contact, gone)
+        self._in_links(send_to(exams, exam), exam, gone)
+        self._in_links(leave, lambda change: change.left_exam_hubspot_ids, gone)
+        outcome.sent.update(written)
+        written.clear()
+        return gone
+
+    def _is_due(self, change: ClaimedChange, link: str) -> bool:
+        """Whether a link is new, or its booking is another record than before."""
+        return link in change.associate or self.outcome.written[change] != change.hubspot_id
 
     def _in_links(
         self,
-        changes: list[ClaimedChange],
-        written: dict[ClaimedChange, str],
         send: Callable[[list[ClaimedChange]], None],
+        wanted: Callable[[ClaimedChange], object],
+        gone: list[ClaimedChange],
     ) -> None:
-        """Sends a batch of links; what fails is taken out of `written` and tried again."""
+        """Sends links in hundreds; a booking whose link fails is tried again as a whole."""
+        written = self.outcome.written
+        changes = [change for change in written if wanted(change)]
 
         def refused(change: ClaimedChange, error: HubSpotError) -> None:
-            gone = isinstance(error, Rejected) and self._is_gone(change, written[change])
+            if isinstance(error, Rejected) and self._is_gone(change):
+                gone.append(change)
+                del written[change]
+                return
             del written[change]
-            if gone:
-                self._gone.append(change)
-            else:
-                self.outcome.fail(change, error, permanent=False, written=True)
+            self.outcome.fail(change, error, permanent=False, written=True)
 
-        if not changes:
-            return
         try:
-            self._halved(send, changes, refused)
+            self._in_batches(send, changes, refused)
         except Unauthorized:
             raise
         except HubSpotError as error:
@@ -381,12 +401,12 @@ class Sender:
                 if change in written:
                     refused(change, error)
 
-    def _is_gone(self, change: ClaimedChange, hubspot_id: str) -> bool:
-        """Whether a booking of which only links were to be written is no longer in HubSpot."""
-        if self._gone is None or change.properties or hubspot_id != change.hubspot_id:
+    def _is_gone(self, change: ClaimedChange) -> bool:
+        """Whether a booking of which nothing but links was to be written is gone in HubSpot."""
+        if change.properties or self.outcome.written[change] != change.hubspot_id:
             return False
         self._in_time()
-        return not self._hubspot.batch_read(self._type, [hubspot_id], [])
+        return not self._hubspot.batch_read(self._type, [change.hubspot_id], [])
 
     def _archive(self, changes: list[ClaimedChange]) -> None:
         """Archives deleted records, asking first for ids that were never answered."""
@@ -407,17 +427,13 @@ class Sender:
             else:
                 self.outcome.fail(change, error)
 
-        if changes:
-            self._halved(send, changes, refused)
+        self._in_batches(send, changes, refused)
 
 
 def _sent(change: ClaimedChange) -> dict[str, str]:
     """What HubSpot has of a record that was sent, links included."""
-    links = {
-        "@contact": change.contact_hubspot_id or "",
-        "@exam": change.exam_hubspot_id or "",
-    }
-    return change.properties | (links if change.associate else {})
+    links = {"@contact": change.contact_hubspot_id, "@exam": change.exam_hubspot_id}
+    return change.properties | {name: links[name] or "" for name in change.associate}
 
 
 def _given(change: ClaimedChange) -> dict:

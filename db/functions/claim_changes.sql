@@ -43,7 +43,10 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.claim_changes', 0));
   v_now := hubspot_sync.clock();
   if exists (select from hubspot_sync.sync_pauses s
-              where s.scope in ('*', p_table) and coalesce(s.until, 'infinity') > v_now) then
+              where s.scope in ('*', p_table)
+                and coalesce(s.until, 'infinity') > v_now
+                -- One that was made while the clock was ahead need not wait for it.
+                and (s.until is null or s.paused_at <= v_now + interval '1 minute')) then
     return;
   end if;
   v_epoch := nextval('hubspot_sync.sync_epochs');
@@ -168,7 +171,10 @@ begin
           on p_table = 'hubspot_mock_exams' and e.id = m.record
     ), differing as (
       select s.*, d.properties - '{@contact,@exam}'::text[] as properties,
-             d.properties ?| '{@contact,@exam}'::text[] as associate,
+             array(select k.key
+                     from jsonb_object_keys(d.properties) k (key)
+                    where k.key in ('@contact', '@exam')
+                    order by k.key) as associate,
              array(select x.exam
                      from unnest(s.left_exams) x (exam)
                     where x.exam <> s.state ->> '@exam'
@@ -195,7 +201,7 @@ begin
              when d.state is null and hubspot_sync.is_taken(p_table, d.hubspot_id, d.unique_value)
                then 'nothing'
              when d.state is null then 'archive'
-             when d.properties = '{}' and not d.associate and d.left_ids = '{}' then 'nothing'
+             when d.properties = '{}' and d.associate = '{}' and d.left_ids = '{}' then 'nothing'
              else 'upsert'
            end,
            d.hubspot_id,
@@ -209,7 +215,10 @@ begin
            d.tried,
            coalesce(d.tried_at < v_now - v_longest, true),
            case when d.tried and d.hubspot_id is null
-             then array_remove(array_remove(d.former_values, null), d.unique_value)
+             then array(select f.value
+                          from unnest(d.former_values) f (value)
+                         where f.value <> d.unique_value
+                           and not hubspot_sync.is_taken(p_table, null, f.value))
              else '{}' end
       from differing d
      order by d.lane desc, d.lead;
