@@ -138,7 +138,8 @@ class Sender:
         gone: list[ClaimedChange] = []
 
         def send(batch: list[ClaimedChange]) -> None:
-            batch = self._unanswered(batch)
+            if not (batch := self._unanswered(batch)):
+                return
             self._flying(batch)
             inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
             result = self._hubspot.batch_update(self._type, inputs)
@@ -180,7 +181,8 @@ class Sender:
             self._in_batches(self._find_or_create, changes, self._refused)
 
     def _upsert_batch(self, batch: list[ClaimedChange]) -> None:
-        batch = self._unanswered(batch)
+        if not (batch := self._unanswered(batch)):
+            return
         self._flying(batch)
         key = self._identity.keys[self._table]
         inputs = [{"id": c.unique_value, "idProperty": key, **_given(c)} for c in batch]
@@ -235,8 +237,10 @@ class Sender:
         A creation without an answer may be found only when HubSpot's search has seen it, so the
         next attempt waits.
         """
+        if not (batch := self._unanswered(batch)):
+            return
         self._in_time()
-        batch, key = self._unanswered(batch), self._identity.keys[self._table]
+        key = self._identity.keys[self._table]
         found = self._identity.find(self._table, batch)
         known = [c for c in batch if c in found]
         if known:
@@ -453,6 +457,8 @@ def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
         "record": str(change.record),
         "epoch": change.epoch,
         "error": error.message,
+        "hubspot_id": change.hubspot_id,
+        "unique_value": change.unique_value,
         "permanent": isinstance(error, Rejected),
         "unanswered": isinstance(error, Unavailable) and error.unanswered,
         # An outage or a limit is no record's fault; 500 may be.

@@ -10,8 +10,8 @@
 -- Lookups of a record's rows can use idx_sync_queue_record alone, and none can be turned into a
 -- join: the planner, who last saw the queue nearly empty, would read all open rows each time.
 --
--- A property that has the shadow's value is left out, unless a row that names it was handed to a
--- worker before: HubSpot may hold what that worker sent.
+-- A property that has the shadow's value is left out, unless a row that names it, open or dead,
+-- was handed to a worker before: HubSpot may hold what that worker sent.
 create or replace function hubspot_sync.claim_changes(
   p_table text,
   p_limit integer default 100,
@@ -141,7 +141,8 @@ begin
              array_agg(distinct l.old_data ->> '@exam')
                filter (where l.old_data ->> '@exam' <> '') as left_exams,
              array_agg(distinct l.old_data ->> '@exam')
-               filter (where l.tried or l.operation = 'resend') as left_tried,
+               filter (where l.tried or l.operation = 'resend')
+               || array_agg(distinct l.new_data ->> '@exam') filter (where l.tried) as left_tried,
              max(l.old_data ->> 'hubspot_id') as deleted_hubspot_id,
              max(coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
                filter (where l.operation in ('delete', 'resend')) as deleted_unique_value,
@@ -184,11 +185,20 @@ begin
         from states s
         left join hubspot_sync.sync_shadow h on h.record = s.record
        cross join lateral (
+         select array_agg(distinct k.key) as keys
+           from hubspot_sync.sync_queue o
+          cross join lateral jsonb_object_keys(o.new_data) k (key)
+          where o.record = s.record
+            and not o.synced
+            and coalesce(o.dead_at, '-infinity') <> '-infinity'
+         offset 0) dead
+       cross join lateral (
          select coalesce(jsonb_object_agg(p.key, p.value), '{}') as properties
            from jsonb_each(s.state) p
           where s.whole
              or p.key = any (s.keys)
             and (p.key = any (s.keys_tried)
+                 or p.key = any (dead.keys)
                  or h.properties -> p.key is distinct from p.value)) d
     )
     select p_table,

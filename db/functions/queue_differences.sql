@@ -97,15 +97,24 @@ begin
        and not q.synced
        and q.dead_at is not null
        and hubspot_sync.record_properties(p_table, q.record) is null
+  ), in_order as materialized (
+    select q.id
+      from hubspot_sync.sync_queue q
+     where q.id in (select d.id
+                      from dead d
+                     where not d.waits
+                       and not exists (
+                         select from hubspot_sync.sync_queue o
+                          where o.record = d.record and not o.synced and o.dead_at is null))
+     order by q.id
+       for update
   ), revived as (
     update hubspot_sync.sync_queue q
        set dead_at = null, next_attempt_at = v_now,
            sync_attempts = least(q.sync_attempts, v_max - 1)
-      from dead d
-     where q.id = d.id
-       and not d.waits
-       and not exists (select from hubspot_sync.sync_queue o
-                        where o.record = d.record and not o.synced and o.dead_at is null)
+      from in_order i
+     where q.id = i.id
+       and not q.synced
     returning q.record
   ), added as (
     insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
