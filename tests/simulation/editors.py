@@ -124,6 +124,15 @@ class Editors:
             key=key,
             record_id=record_id,
         )
+        if record_id and kind == CONTACTS:
+            # A merge fills what was empty with the other's.
+            run(
+                "update hubspot_sync.hubspot_contact_credits set firstname = %(value)s"
+                " where student_id = %(key)s or hubspot_id = %(record_id)s returning 1",
+                value=f"F{version}",
+                key=key,
+                record_id=record_id,
+            )
         return version
 
     # Edits
@@ -146,13 +155,13 @@ class Editors:
 
     def cancel(self, run: Run) -> str:
         booking = self._pick(self.bookings)
-        run("select status from api.cancel_booking(p_booking_id => %(booking)s)", booking=booking)
+        run("select 1 from api.cancel_booking(p_booking_id => %(booking)s)", booking=booking)
         return f"{self._schedule.name(booking)} is cancelled"
 
     def move(self, run: Run) -> str:
         booking, exam = self._pick(self.bookings), self._pick(self.exams)
         run(
-            "select status from api.move_booking(p_booking_id => %(booking)s,"
+            "select 1 from api.move_booking(p_booking_id => %(booking)s,"
             " p_mock_exam_id => %(exam)s)",
             booking=booking,
             exam=exam,
@@ -162,7 +171,7 @@ class Editors:
     def attend(self, run: Run) -> str:
         booking, said = self._pick(self.bookings), self._chance.choice(("Yes", "No"))
         run(
-            "select status from api.mark_attendance(p_booking_id => %(booking)s,"
+            "select 1 from api.mark_attendance(p_booking_id => %(booking)s,"
             " p_attendance => %(said)s)",
             booking=booking,
             said=said,

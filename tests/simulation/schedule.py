@@ -35,6 +35,7 @@ LONGEST = 60.0
 """The setting longest_request: so long HubSpot may take to apply what it never answered."""
 STEPS = 110
 WORKERS = 3
+HANDS = 40
 SESSIONS = 3
 ROUNDS = 14
 
@@ -70,6 +71,37 @@ FAULTS = (*REFUSALS, *AMBIGUOUS, *DATABASE)
 
 class Violation(AssertionError):
     """Something that must never happen."""
+
+
+@dataclass(frozen=True)
+class Mood:
+    """What a schedule is mostly about: one with a little of everything has much of nothing.
+
+    edits, clock, sleeps, deaths, hands, transactions: weights of what happens next beside
+    a worker's turn. faults: the share of requests that meet one, database: of calls.
+    """
+
+    edits: float
+    clock: float
+    sleeps: float
+    deaths: float
+    hands: float
+    transactions: float
+    faults: float
+    database: float
+
+    @classmethod
+    def of(cls, chance: random.Random) -> Mood:
+        return cls(
+            edits=chance.choice((8, 20, 30)),
+            clock=chance.choice((2, 5, 10)),
+            sleeps=chance.choice((0, 2, 6)),
+            deaths=chance.choice((0, 2, 5)),
+            hands=chance.choice((0, 0, 2)),
+            transactions=chance.choice((0, 2, 4)),
+            faults=chance.choice((0.0, 0.2, 0.4)),
+            database=chance.choice((0.0, 0.05)),
+        )
 
 
 @dataclass
@@ -141,6 +173,7 @@ class Schedule:
         self._steps = steps
         self._chance = random.Random(f"schedule {seed}")
         self.editors = Editors(self, random.Random(f"editors {seed}"))
+        self._mood = Mood.of(self._chance)
         self._fair = True
         self._workers: list[Worker] = []
         self._born = 0
@@ -210,20 +243,22 @@ class Schedule:
     # Steps
 
     def _step(self) -> None:
+        mood = self._mood
         ready = [w for w in self._workers if not self._waits(w)]
         choices: list[tuple[float, Any, tuple]] = [
-            (18 if self._chance.random() < 0.9 else 40, self._edit, ()),
-            (4, self._pass_time, ()),
-            (2, self._by_hand, ()),
+            (mood.edits, self._edit, ()),
+            (mood.clock, self._pass_time, ()),
+            (mood.hands, self._by_hand, ()),
         ]
         if len(self._workers) < WORKERS:
             choices.append((10, self._hire, ()))
         if ready:
             choices.append((60, self._go_on, (ready,)))
+            choices.append((mood.sleeps, self._sleep, (ready,)))
         if mortal := [w for w in self._workers if not w.owes]:
-            choices.append((2.5, self._crash, (mortal,)))
+            choices.append((mood.deaths, self._crash, (mortal,)))
         if len(self._open) < SESSIONS:
-            choices.append((3, self._open_transaction, ()))
+            choices.append((mood.transactions, self._open_transaction, ()))
         if self._open:
             choices.append((5, self._write_on, ()))
             choices.append((6, self._end_transaction, ()))
@@ -302,6 +337,14 @@ class Schedule:
         if worker.player.over:
             self._forget(worker)
 
+    def _sleep(self, workers: list[Worker]) -> None:
+        """A process that the machine forgets for a while; it does not know that it slept."""
+        worker = self._chance.choice(workers)
+        seconds = self._chance.choice((30.0, LEASE + 1, LEASE + 50, LEASE + 130, 1000.0))
+        worker.player.wakes = self.time.passed + seconds
+        self.struck["sleep"] += 1
+        self.note(f"{worker.name} sleeps for {seconds:g} s {worker.player.place}")
+
     def _crash(self, workers: list[Worker]) -> None:
         worker = self._chance.choice(workers)
         self.note(f"{worker.name} dies {worker.player.place}")
@@ -335,7 +378,7 @@ class Schedule:
             worker.epochs = {}
             worker.claimed = self.time.passed
         fate = None
-        if not self._fair and not worker.owes and self._chance.random() < 0.05:
+        if not self._fair and not worker.owes and self._chance.random() < self._mood.database:
             fate = self._chance.choice(DATABASE)
             self.note(f"{worker.name}: {fate} {place}")
             self.struck[fate] += 1
@@ -411,7 +454,7 @@ class Schedule:
         return httpx.Response(200, content=b"<html>", request=request)
 
     def _fate(self) -> str | None:
-        if self._fair or self._chance.random() < 0.72:
+        if self._fair or self._chance.random() >= self._mood.faults:
             return None
         group = self._chance.choice((REFUSALS, AMBIGUOUS, ("in flight",)))
         fate = self._chance.choice(group)
@@ -536,7 +579,9 @@ class Schedule:
             if ready:
                 self._go_on(ready)
             else:
-                self._advance(5.0)
+                self._advance(self._chance.choice((5.0, 20.0, 60.0)))
+                if self._born < HANDS and self._chance.random() < 0.5:
+                    self._hire()
         while self._flights:
             self._advance(10.0)
         with self.borrowed() as connection:
