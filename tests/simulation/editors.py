@@ -29,14 +29,20 @@ class Undone(Exception):
 class Editors:
     """Draws edits and makes them; remembers what there is to be edited."""
 
-    def __init__(self, schedule: Schedule, chance: random.Random) -> None:
+    def __init__(
+        self, schedule: Schedule, chance: random.Random, without: frozenset[str] = frozenset()
+    ) -> None:
         self._schedule = schedule
         self._account = schedule.account
         self._chance = chance
         self._drawn = 0
+        kept = [(do, weight) for do, weight in EDITS if do.__name__ not in without]
+        self._edits, self._weights = zip(*kept, strict=True)
         self.exams: list[str] = []
         self.students: list[str] = []
         self.bookings: list[str] = []
+        self.brief: list[str] = []
+        self.gone: list[str] = []
         self.touched: list[tuple[str, str, str]] = []
         """What was changed in HubSpot by hand, and must be written once more from here."""
         self.merged: set[str] = set()
@@ -78,7 +84,7 @@ class Editors:
     def edit(self, run: Run) -> str:
         """One edit, told in a few words. Raises psycopg.Error when it is refused."""
         for _ in range(20):
-            (do,) = self._chance.choices(EDITS, WEIGHTS)
+            (do,) = self._chance.choices(self._edits, self._weights)
             try:
                 return do(self, run)
             except Undone:
@@ -227,24 +233,33 @@ class Editors:
         )
         return f"{self._schedule.name(booking)} is deleted"
 
-    def come_and_go(self, run: Run) -> str:
-        """A contact without a booking or a credit, made or deleted."""
-        student = f"brief{self._chance.randrange(3)}"
-        gone = run(
-            "delete from hubspot_sync.hubspot_contact_credits where student_id = %(student)s"
-            "   and not exists (select from hubspot_sync.hubspot_bookings b"
-            "                    where b.student_id = %(student)s) returning 1",
-            student=student,
-        )
-        if gone:
-            return f"{student} is deleted"
+    def come(self, run: Run) -> str:
+        """A contact without a booking or a credit."""
+        return self._come(run, f"brief{self._next()}")
+
+    def come_again(self, run: Run) -> str:
+        """Who was deleted is made anew, under the same student id."""
+        return self._come(run, self._pick(self.gone))
+
+    def _come(self, run: Run, student: str) -> str:
         run(
             "insert into hubspot_sync.hubspot_contact_credits (student_id, email, lastname)"
             " values (%(student)s, %(student)s || '@example.com', %(name)s) returning 1",
             student=student,
             name=f"N{self._next()}",
         )
+        self.brief.append(student)
         return f"{student} is inserted"
+
+    def leave(self, run: Run) -> str:
+        student = self._pick(self.brief)
+        run(
+            "delete from hubspot_sync.hubspot_contact_credits where student_id = %(student)s"
+            " returning 1",
+            student=student,
+        )
+        self.gone.append(student)
+        return f"{student} is deleted"
 
     def insert(self, run: Run) -> str:
         """The old application writes a booking into the table alone; the outbox brings it."""
@@ -322,7 +337,7 @@ class Editors:
         return f"a rule of HubSpot's is {'made' if self._account.rule else 'dropped'}"
 
 
-EDITS, WEIGHTS = zip(
+EDITS = (
     (Editors.change, 30),
     (Editors.book, 24),
     (Editors.cancel, 6),
@@ -332,11 +347,12 @@ EDITS, WEIGHTS = zip(
     (Editors.capacity, 4),
     (Editors.contact, 5),
     (Editors.delete, 5),
-    (Editors.come_and_go, 5),
+    (Editors.come, 3),
+    (Editors.come_again, 2),
+    (Editors.leave, 3),
     (Editors.insert, 4),
     (Editors.due, 1),
     (Editors.rename, 2),
-    strict=True,
 )
 BY_HAND = (Editors.archive_booking, Editors.archive_contact, Editors.merge, Editors.rule)
 

@@ -163,7 +163,13 @@ class Wire(httpx.BaseTransport):
 class Schedule:
     """Plays one seed. trace: what happened; struck: how often each kind of trouble did."""
 
-    def __init__(self, stage: Stage, seed: int, steps: int = STEPS) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        seed: int,
+        steps: int = STEPS,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         self.stage = stage
         self.seed = seed
         self.trace: list[str] = []
@@ -172,7 +178,7 @@ class Schedule:
         self.account = Account(seed, self.time)
         self._steps = steps
         self._chance = random.Random(f"schedule {seed}")
-        self.editors = Editors(self, random.Random(f"editors {seed}"))
+        self.editors = Editors(self, random.Random(f"editors {seed}"), without)
         self._mood = Mood.of(self._chance)
         self._fair = True
         self._workers: list[Worker] = []

@@ -56,8 +56,10 @@ class Stage:
     def session(self, time: Time, chance: float) -> psycopg.Connection:
         """A connection with its own chance; given back, it may be had again."""
         connection = self._idle.pop() if self._idle else connect(self.url)
-        connection.execute("select setseed(%s)", (chance,))
-        self.tell_time(connection, time)
+        connection.execute(
+            "select setseed(%s), set_config('simulation.now', %s, false)",
+            (chance, str(time.wall())),
+        )
         return connection
 
     def give_back(self, connection: psycopg.Connection) -> None:
