@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.rows import dict_row
 
-from glue.errors import DatabaseError, Refused, SchemaMissing
+from glue.errors import Busy, DatabaseError, Refused, SchemaMissing
 
 
 def connect(url: str) -> psycopg.Connection:
@@ -47,4 +47,5 @@ def translated() -> Iterator[None]:
                 f"cannot reach Postgres: {reason}",
                 "Check DATABASE_URL, and that the server runs and takes connections.",
             ) from error
-        raise DatabaseError(f"Postgres failed ({code}): {reason}") from error
+        kind = Busy if code in ("40P01", "40001", "55P03") else DatabaseError
+        raise kind(f"Postgres failed ({code}): {reason}") from error

@@ -3,6 +3,7 @@
     GlueError                 has a message, a hint and an exit code
     ├── ConfigError           a variable is missing                       exit 2
     ├── DatabaseError         Postgres cannot be reached, or failed       exit 75
+    │   └── Busy              a deadlock, or a lock that was not to be had
     ├── Refused               a function refused: .code is its SQLSTATE   exit 1
     ├── DemoFailed            an invariant did not hold                   exit 1
     └── HubSpotError          HubSpot refused or did not answer
@@ -11,7 +12,8 @@
         ├── RateLimited       429, 477, 423: .retry_after seconds         exit 75
         ├── Unavailable       5xx, time-out, reset; .unanswered: it may   exit 75
         │                     have been applied all the same
-        └── Rejected          any other 4xx: .permanent for that request  exit 1
+        └── Rejected          any other 4xx; .existing_id: the record     exit 1
+                              that a 409 names
 
 Exit codes are those of sysexits.h: 75 try again later, 77 a person must give permission.
 """
@@ -59,6 +61,10 @@ class ConfigError(GlueError):
 
 class DatabaseError(GlueError):
     exit_code = 75
+
+
+class Busy(DatabaseError):
+    """A deadlock or a lock that was not to be had: nothing happened, the call may be repeated."""
 
 
 class SchemaMissing(GlueError):
@@ -111,4 +117,8 @@ class Unavailable(HubSpotError):
 
 
 class Rejected(HubSpotError):
-    pass
+    def __init__(
+        self, message: str, hint: str = "", *, status: int = 0, existing_id: str | None = None
+    ) -> None:
+        super().__init__(message, hint, status=status)
+        self.existing_id = existing_id

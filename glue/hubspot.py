@@ -15,6 +15,7 @@ from glue.config import API_VERSION, HubSpotConfig
 from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unauthorized, Unavailable
 
 BATCH = 100
+SEARCH_PAGE = 200
 TOO_MANY = 429
 LOCKED = 423
 MIGRATING = 477
@@ -25,12 +26,14 @@ class BatchResult:
     """The answer to a batch.
 
     results: records written, in no order. errors: trace id → reason. missing: the trace ids
-    among them whose record does not exist.
+    among them whose record does not exist. existing: trace id → the id of the record that has
+    the same unique value.
     """
 
     results: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    existing: dict[str, str] = field(default_factory=dict)
 
 
 class HubSpot:
@@ -40,6 +43,7 @@ class HubSpot:
         self, config: HubSpotConfig, *, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.config = config
+        self.lane = "bulk"
         self.timeout = config.timeout
         self._client = httpx.Client(
             base_url=config.base_url,
@@ -68,6 +72,29 @@ class HubSpot:
         following = ((body.get("paging") or {}).get("next") or {}).get("after")
         return _dicts(body.get("results")), following
 
+    def get_property(self, object_type: str, name: str) -> dict[str, Any]:
+        """A property's definition. Raises Rejected with status 404 where there is none."""
+        return self._send("GET", f"/crm/properties/{API_VERSION}/{object_type}/{name}")
+
+    def search(
+        self, object_type: str, name: str, values: Sequence[str], properties: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Records that have one of at most 100 values; changes of the last seconds are not seen."""
+        condition = {"propertyName": name, "operator": "IN", "values": list(values)}
+        body = self._post(
+            f"/crm/objects/{API_VERSION}/{object_type}/search",
+            {
+                "filterGroups": [{"filters": [condition]}],
+                "properties": list(properties),
+                "limit": SEARCH_PAGE,
+            },
+        )
+        return [row for row in _dicts(body.get("results")) if row.get("id")]
+
+    def batch_create(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
+        """Creates records, whether or not they exist: inputs {properties, objectWriteTraceId}."""
+        return self._batch(object_type, "create", inputs)
+
     def batch_upsert(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         """Creates or updates by a unique property: inputs {id, idProperty, properties, …}."""
         return self._batch(object_type, "upsert", inputs)
@@ -84,18 +111,21 @@ class HubSpot:
         )
 
     def batch_read(
-        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str
+        self,
+        object_type: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        id_property: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Records by the values of a unique property; what does not exist is left out."""
-        body = self._post(
-            f"/crm/objects/{API_VERSION}/{object_type}/batch/read",
-            {
-                "inputs": [{"id": value} for value in ids],
-                "idProperty": id_property,
-                "properties": list(properties),
-                "propertiesWithHistory": [],
-            },
-        )
+        """Records by HubSpot's ids, or a unique property's values; others are left out."""
+        request = {
+            "inputs": [{"id": value} for value in ids],
+            "properties": list(properties),
+            "propertiesWithHistory": [],
+        }
+        if id_property:
+            request["idProperty"] = id_property
+        body = self._post(f"/crm/objects/{API_VERSION}/{object_type}/batch/read", request)
         return [row for row in _dicts(body.get("results")) if row.get("id")]
 
     def associate(self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -133,6 +163,8 @@ class HubSpot:
                 answer.errors[str(trace_id)] = _reason(error)
                 if error.get("category") == "OBJECT_NOT_FOUND":
                     answer.missing.add(str(trace_id))
+                if existing := _existing_id(error):
+                    answer.existing[str(trace_id)] = existing
         return answer
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +221,7 @@ def _failure(answer: httpx.Response) -> HubSpotError:
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         # A gateway's answer says nothing of the server behind it, which may still be at work.
         return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
-    return Rejected(reason, status=status)
+    return Rejected(reason, status=status, existing_id=_existing_id(body))
 
 
 def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:
@@ -202,6 +234,14 @@ def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:
     if body.get("policyName") == "DAILY":
         return 900.0
     return 1.0 if body.get("category") == "RATE_LIMITS" else 10.0
+
+
+def _existing_id(body: dict[str, Any]) -> str | None:
+    """The record that a conflict names. HubSpot tells it in its message alone."""
+    if body.get("category") != "CONFLICT":
+        return None
+    named = re.search(r"Existing ID: (\d+)", str(body.get("message")))
+    return named and named[1]
 
 
 def _reason(body: dict[str, Any]) -> str:

@@ -1,5 +1,8 @@
 """The database's functions, as Python calls. This is all the SQL the glue has."""
 
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,7 +12,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from glue.db import translated
+from glue.errors import Busy
 
+PAUSES = (0.05, 0.2)  # seconds before the second and the third try of a call that was in the way
 BOOKINGS = "hubspot_bookings"
 CONTACTS = "hubspot_contact_credits"
 EXAMS = "hubspot_mock_exams"
@@ -22,6 +27,7 @@ class ClaimedChange:
     table_name: str
     record: UUID
     epoch: int
+    lane: str
     operation: str
     hubspot_id: str | None
     unique_value: str | None
@@ -33,10 +39,22 @@ class ClaimedChange:
 
 
 class Rpc:
-    """Calls functions over one connection. Raises Refused and DatabaseError."""
+    """Calls functions over one connection. Raises Refused and DatabaseError.
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    A call that lost a deadlock or a wait for a lock has changed nothing and is made again, three
+    times in all. sleep: of seconds. chance: numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._connection = connection
+        self._sleep = sleep
+        self._chance = chance
 
     def call(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
         """The rows of a function called with named arguments.
@@ -48,20 +66,31 @@ class Rpc:
             name: Jsonb(value) if isinstance(value, (dict, list)) else value
             for name, value in arguments.items()
         }
-        with translated():
-            return self._connection.execute(f"select * from {function}({names})", values).fetchall()
+        statement = f"select * from {function}({names})"
+        for pause in (*PAUSES, None):
+            try:
+                with translated():
+                    return self._connection.execute(statement, values).fetchall()
+            except Busy:
+                if pause is None or self._connection.info.transaction_status:
+                    raise
+                self._sleep(pause * (0.5 + self._chance()))
+        raise AssertionError("the last try returns or raises")
 
     def value(self, function: str, **arguments: Any) -> Any:
         """The single value of a function that answers one."""
         return next(iter(self.call(function, **arguments)[0].values()))
 
-    def claim_changes(self, table: str, limit: int, lease: float) -> list[ClaimedChange]:
+    def claim_changes(
+        self, table: str, limit: int, lease: float, lane: str | None = None
+    ) -> list[ClaimedChange]:
         """Leases due records of a table. lease: seconds."""
         rows = self.call(
             "hubspot_sync.claim_changes",
             p_table=table,
             p_limit=limit,
             p_lease=timedelta(seconds=lease),
+            p_lane=lane,
         )
         return [ClaimedChange(**row) for row in rows]
 
@@ -72,6 +101,23 @@ class Rpc:
     def fail_changes(self, table: str, failures: list[dict[str, Any]]) -> int:
         """Gives records back; answers how many became dead letters."""
         return self.value("hubspot_sync.fail_changes", p_table=table, p_failures=failures)
+
+    def pause(self, scope: str, reason: str, seconds: float) -> None:
+        """Stops the sending of a table, or of all («*»)."""
+        self.call(
+            "hubspot_sync.pause_sync",
+            p_scope=scope,
+            p_reason=reason,
+            p_for=timedelta(seconds=seconds),
+        )
+
+    def recall(self, task: str) -> dict[str, Any] | None:
+        """What a task noted for its next run, and «age» in seconds."""
+        return self.value("hubspot_sync.recall", p_task=task)
+
+    def remember(self, task: str, state: dict[str, Any]) -> None:
+        """Notes what a task must know in its next run."""
+        self.call("hubspot_sync.remember", p_task=task, p_state=state)
 
     def queue_status(self) -> list[dict[str, Any]]:
         """What is open in the outbox, a row a table."""

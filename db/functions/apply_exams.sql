@@ -132,6 +132,15 @@ begin
                then e.scheduled_activation_at else excluded.scheduled_activation_at end,
              hubspot_last_sync_at = v_now
       returning e.id into v_id;
+      perform hubspot_sync.note_shadow('hubspot_mock_exams', (
+        select jsonb_build_array(jsonb_build_object(
+                 'record', e.id, 'properties', jsonb_object_agg(p.key, p.value)))
+          from hubspot_sync.hubspot_mock_exams e
+         cross join lateral jsonb_each(hubspot_sync.exam_properties(e)) p
+         where e.id = v_id
+           and p.key = any (c_theirs)
+           and not v_pending ? p.key
+         group by e.id));
       -- Every property written just now has HubSpot's value: it need not go back there.
       delete from hubspot_sync.sync_queue q
        where q.record = v_id

@@ -13,8 +13,17 @@ declare
   v_new jsonb;
   v_fields text[];
   v_event text;
+  v_row record;
 begin
   if tg_op = 'UPDATE' then
+    v_row := new;
+    v_row.updated_at := old.updated_at;
+    v_row.synced_at := old.synced_at;
+    v_row.hubspot_last_sync_at := old.hubspot_last_sync_at;
+    v_row.hubspot_id := old.hubspot_id;
+    if v_row *= old then
+      return null;
+    end if;
     v_old := to_jsonb(old);
     v_new := to_jsonb(new);
     select array_agg(n.key), jsonb_object_agg(n.key, v_old -> n.key),

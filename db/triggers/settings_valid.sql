@@ -8,7 +8,7 @@ as $$
 declare
   c_known constant text[] := array[
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
-    'max_sync_attempts'];
+    'max_sync_attempts', 'profile'];
   v_fits boolean := true;
 begin
   if tg_op <> 'INSERT' then
@@ -27,6 +27,8 @@ begin
   begin
     if new.key = 'time_zone' then
       perform now() at time zone new.value;
+    elsif new.key = 'profile' then
+      v_fits := new.value in ('fast', 'thrifty');
     elsif new.key = 'max_sync_attempts' then
       v_fits := new.value::integer >= 1;
     elsif new.key = any (c_known) then

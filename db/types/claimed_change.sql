@@ -3,6 +3,7 @@ create type hubspot_sync.claimed_change as (
   table_name text,
   record uuid,
   epoch bigint,
+  lane text,
   operation text,
   hubspot_id text,
   unique_value text,
@@ -13,8 +14,9 @@ create type hubspot_sync.claimed_change as (
   left_exam_hubspot_ids text[]
 );
 comment on type hubspot_sync.claimed_change is
-  'operation: upsert, archive, or nothing (created and deleted before any send). '
-  'unique_value: booking_id or student_id. properties: names and '
-  'texts to send. contact_hubspot_id, exam_hubspot_id: what a booking is linked with, or null. '
+  'lane: urgent or bulk. operation: upsert, archive, or nothing (HubSpot has it already, or the '
+  'record was created and deleted before any send). '
+  'unique_value: booking_id or student_id. properties: names and texts to send. '
+  'contact_hubspot_id, exam_hubspot_id: what a booking is linked with, or null. '
   'associate: the links are new or changed. left_exam_hubspot_ids: exams the booking was moved '
   'from, to which its links end.';

@@ -29,7 +29,9 @@ create function pg_temp.answer(p_number integer, p_hubspot_id text, p_epoch bigi
   returns integer language sql as $$
   select hubspot_sync.finish_changes(c.table_name, jsonb_build_array(jsonb_build_object(
            'record', c.record, 'epoch', coalesce(p_epoch, c.epoch), 'hubspot_id', p_hubspot_id,
-           'keys', (select jsonb_agg(k) from jsonb_object_keys(c.properties) k))))
+           'sent', c.properties || case when c.associate then jsonb_build_object(
+             '@contact', coalesce(c.contact_hubspot_id, ''),
+             '@exam', coalesce(c.exam_hubspot_id, '')) else '{}' end)))
     from claimed c where c.record = pg_temp.id(p_number)
 $$;
 create temp view open as

@@ -35,10 +35,10 @@ create index idx_sync_queue_open
 create index idx_sync_queue_urgent
   on hubspot_sync.sync_queue (table_name, id)
   where not synced and dead_at is null and lane = 'urgent';
-create index idx_sync_queue_record
-  on hubspot_sync.sync_queue (record, id) where not synced and dead_at is null;
-create index idx_sync_queue_dead
-  on hubspot_sync.sync_queue (record, id) where not synced and dead_at is not null;
+-- The one index that answers «what of this record»: such lookups say «not synced» and neither
+-- the table nor «dead_at is null», lest the planner, who knows the queue as nearly empty, reads
+-- all open rows for each record.
+create index idx_sync_queue_record on hubspot_sync.sync_queue (record, id) where not synced;
 create sequence hubspot_sync.sync_epochs;
 
 -- The last value of every property that HubSpot is known to hold. Where no row of sync_queue is

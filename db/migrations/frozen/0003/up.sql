@@ -55,6 +55,9 @@ insert into hubspot_sync.settings values
   ('time_zone', 'UTC', 'The business''s time zone: when an exam starts, which day it is.'),
   ('cancellation_cutoff', null,
    'How long before the start a booking may still be cancelled (an interval); none: always.'),
+  ('profile', 'fast',
+   'fast: everything is sent as it comes; thrifty: by itself only what is urgent, the rest when'
+   ' «glue push» runs.'),
   ('max_sync_attempts', '3', 'Sends of a change before it becomes a dead letter.'),
   ('backoff_base', '10 seconds', 'Wait after the first failed send; doubled each time.'),
   ('backoff_max', '1 hour', 'Longest wait between two sends of a change.'),

@@ -12,6 +12,7 @@ declare
   v_record jsonb;
   v_properties jsonb;
   v_id uuid;
+  v_new boolean;
   v_last bigint;
   v_reason text;
   v_contacts uuid[];
@@ -117,7 +118,16 @@ begin
                firstname = excluded.firstname,
                lastname = excluded.lastname,
                hubspot_last_sync_at = v_now
-        returning c.id into v_id;
+        returning c.id, c.xmax = 0 into v_id, v_new;
+        -- Of what we have now this much is HubSpot's own: who it is, and a new one's balances.
+        perform hubspot_sync.note_shadow('hubspot_contact_credits', (
+          select jsonb_build_array(jsonb_build_object(
+                   'record', c.id, 'properties', jsonb_object_agg(p.key, p.value)))
+            from hubspot_sync.hubspot_contact_credits c
+           cross join lateral jsonb_each(hubspot_sync.contact_properties(c)) p
+           where c.id = v_id
+             and (v_new or p.key in ('student_id', 'email', 'firstname', 'lastname'))
+           group by c.id));
         -- Every property written just now has HubSpot's value: it need not go back there.
         delete from hubspot_sync.sync_queue q
          where q.record = v_id

@@ -1,33 +1,49 @@
--- Puts a change into the outbox, if it changes anything HubSpot should hold.
+-- Puts a change into the outbox, if it changes anything HubSpot should hold and does not have.
+--
+-- Where no row of a record is open or dead, its shadow is what HubSpot holds: a property that now
+-- has the shadow's value need not be sent. With such a row HubSpot may hold something else, or
+-- soon will.
 create or replace function hubspot_sync.enqueue_change(
   p_table text,
   p_record uuid,
   p_operation text,
   p_old jsonb,
-  p_new jsonb
+  p_new jsonb,
+  p_lane text default 'bulk'
 )
   returns void
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_lane text := case
+    when current_setting('hubspot_sync.lane', true) = 'urgent' then 'urgent' else p_lane end;
 begin
   if p_operation = 'update' then
-    insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
-    select p_table, p_record, 'update', jsonb_object_agg(n.key, p_old -> n.key),
+    insert into hubspot_sync.sync_queue
+      (table_name, record, operation, lane, old_data, new_data)
+    select p_table, p_record, 'update', v_lane, jsonb_object_agg(n.key, p_old -> n.key),
            jsonb_object_agg(n.key, n.value)
       from jsonb_each(p_new) n
      where n.value <> p_old -> n.key
-    having count(*) > 0;
+    having count(*) > 0
+       and (not exists (select from hubspot_sync.sync_shadow s
+                         where s.record = p_record
+                           and s.properties @> jsonb_object_agg(n.key, n.value))
+            or exists (select from hubspot_sync.sync_queue q
+                        where q.record = p_record and not q.synced));
   else
-    insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
-    values (p_table, p_record, p_operation, p_old, p_new);
+    insert into hubspot_sync.sync_queue
+      (table_name, record, operation, lane, old_data, new_data)
+    values (p_table, p_record, p_operation, v_lane, p_old, p_new);
   end if;
 end;
 $$;
 
-comment on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb) is
+comment on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb, text) is
   'Adds a row to sync_queue: for an update only the properties that differ, and nothing where '
-  'none does. p_operation: insert, update or delete.';
-revoke execute on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb)
+  'none does, or HubSpot has all of them already. p_operation: insert, update or delete. p_lane: '
+  'urgent or bulk; whatever an administrator''s login does is urgent.';
+revoke execute on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb, text)
   from public, anon, authenticated;

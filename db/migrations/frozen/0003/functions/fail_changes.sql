@@ -7,27 +7,28 @@ create or replace function hubspot_sync.fail_changes(p_table text, p_failures js
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  c_history constant integer := 20;  -- of a row's failures the first and so many of the last
   v_now timestamptz := hubspot_sync.clock();
   v_max integer := hubspot_sync.setting('max_sync_attempts')::integer;
   v_base interval := hubspot_sync.setting('backoff_base')::interval;
   v_longest_wait interval := hubspot_sync.setting('backoff_max')::interval;
+  v_ids bigint[];
   v_dead integer;
 begin
-  if p_table is null
-     or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams') then
-    raise exception 'table % is not synchronised', p_table
-      using errcode = '22023',
-            hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
-  end if;
+  perform hubspot_sync.require_synchronised(p_table);
   -- In order, as a claim of rows whose lease has ended takes them.
-  perform from hubspot_sync.sync_queue q
-    where q.table_name = p_table
-      and q.record in (select f.record from jsonb_to_recordset(p_failures) as f (record uuid))
-      and not q.synced
-      and q.dead_at is null
-      and q.epoch is not null
-    order by q.id
-      for update;
+  v_ids := array(
+    select q.id
+      from jsonb_to_recordset(p_failures) as f (record uuid, epoch bigint)
+     cross join lateral (
+       select o.id
+         from hubspot_sync.sync_queue o
+        where o.record = f.record
+          and o.table_name = p_table
+          and o.epoch = f.epoch
+          and not o.synced
+       offset 0) q);
+  perform from hubspot_sync.sync_queue q where q.id = any (v_ids) order by q.id for update;
   with failures as (
     select f.record, f.epoch, f.error,
            coalesce(f.permanent, false) as permanent,
@@ -50,11 +51,15 @@ begin
              when f.permanent or f.charged and q.sync_attempts >= v_max then v_now
            end,
            next_attempt_at = v_now + coalesce(
-             make_interval(secs => f.retry_after),
+             make_interval(secs => case when f.retry_after between 0 and 86400
+               then f.retry_after when f.retry_after is not null then 86400 end),
              least(v_longest_wait,
-                   v_base * power(2, least(q.sync_attempts, 30) - 1)) * (1 - f.jitter / 2))
+                   v_base * power(2, least(q.sync_attempts, 30) - 1)) * (1 - f.jitter / 2)),
+         history = case when jsonb_array_length(q.history) >= c_history
+             then q.history - 1 else coalesce(q.history, '[]') end
+           || jsonb_build_object('at', v_now, 'attempt', q.sync_attempts, 'error', f.error)
       from failures f
-     where q.table_name = p_table
+     where q.id = any (v_ids)
        and q.record = f.record
        and q.epoch = f.epoch
        and not q.synced

@@ -14,46 +14,43 @@ as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
   v_longest interval := hubspot_sync.setting('longest_request')::interval;
+  v_ids bigint[];
   v_finished jsonb;
-  v_taken jsonb;
-  v_reborn jsonb;
-  v_exams uuid[];
 begin
-  if p_table is null
-     or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams') then
-    raise exception 'table % is not synchronised', p_table
-      using errcode = '22023',
-            hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
-  end if;
+  perform hubspot_sync.require_synchronised(p_table);
   -- One acknowledgement or import at a time: a contact's new id reaches its bookings, which
   -- another of them may hold.
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   -- In order, as a claim of rows whose lease has ended takes them.
-  perform from hubspot_sync.sync_queue q
-    where q.table_name = p_table
-      and q.record in (select r.record from jsonb_to_recordset(p_results) as r (record uuid))
-      and not q.synced
-      and q.dead_at is null
-      and q.epoch is not null
-    order by q.id
-      for update;
+  v_ids := array(
+    select q.id
+      from jsonb_to_recordset(p_results) as r (record uuid, epoch bigint)
+     cross join lateral (
+       select o.id
+         from hubspot_sync.sync_queue o
+        where o.record = r.record
+          and o.table_name = p_table
+          and o.epoch = r.epoch
+          and not o.synced
+       offset 0) q);
+  perform from hubspot_sync.sync_queue q where q.id = any (v_ids) order by q.id for update;
   with results as (
-    select r.record, r.epoch, r.hubspot_id, r.keys
+    select r.record, r.epoch, r.hubspot_id, coalesce(r.sent, '{}') as sent
       from jsonb_to_recordset(p_results)
-        as r (record uuid, epoch bigint, hubspot_id text, keys jsonb)
+        as r (record uuid, epoch bigint, hubspot_id text, sent jsonb)
      where r.record is not null
   ), closed as (
     update hubspot_sync.sync_queue q
        set synced = true, synced_at = v_now, epoch = null, last_error = null
       from results r
-     where q.table_name = p_table
+     where q.id = any (v_ids)
        and q.record = r.record
        and q.epoch = r.epoch
        and not q.synced
-       and q.dead_at is null
     returning q.record, q.unanswered, q.operation, q.old_data
   ), answered as (
     select c.record, bool_or(c.unanswered) as unanswered,
+           bool_or(c.operation = 'delete') as gone,
            max(c.old_data::text) filter (where c.operation in ('delete', 'resend')) as deleted,
            array_agg(distinct c.old_data ->> '@exam')
              filter (where c.old_data ->> '@exam' <> '') as exams
@@ -61,9 +58,9 @@ begin
      group by c.record
   )
   select jsonb_agg(jsonb_build_object(
-           'record', r.record, 'hubspot_id', r.hubspot_id, 'keys', r.keys,
+           'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent,
            'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
-           'deleted', a.deleted::jsonb, 'exams', a.exams))
+           'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb, 'exams', a.exams))
     into v_finished
     from results r
     left join answered a on a.record = r.record;
@@ -72,13 +69,66 @@ begin
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, old_data, new_data, next_attempt_at, created_at)
   select p_table, f.record, 'resend', coalesce(f.deleted, jsonb_build_object('@exam', x.exam)),
-         (select jsonb_object_agg(k.key, null) from jsonb_array_elements_text(f.keys) k (key)),
+         (select jsonb_object_agg(k.key, null) from jsonb_object_keys(f.sent) k (key)),
          case when f.closed then v_now + v_longest else v_now end, v_now
     from jsonb_to_recordset(v_finished)
-      as f (record uuid, keys jsonb, closed boolean, unanswered boolean, deleted jsonb,
+      as f (record uuid, sent jsonb, closed boolean, unanswered boolean, deleted jsonb,
             exams text[])
     left join lateral unnest(f.exams) x (exam) on true
    where f.unanswered or not f.closed;
+
+  -- Another id than before: HubSpot's record was deleted or merged there and has been made anew
+  -- from what we sent, which need not have been all of it.
+  with reborn as (
+    select f.record, f.sent, f.closed
+      from jsonb_to_recordset(v_finished)
+        as f (record uuid, hubspot_id text, sent jsonb, closed boolean)
+      left join hubspot_sync.hubspot_bookings b
+        on p_table = 'hubspot_bookings' and b.id = f.record
+      left join hubspot_sync.hubspot_contact_credits c
+        on p_table = 'hubspot_contact_credits' and c.id = f.record
+     where coalesce(b.hubspot_id, c.hubspot_id) <> f.hubspot_id
+  ), forgotten as (
+    delete from hubspot_sync.sync_shadow s
+     using reborn r
+     where s.record = r.record
+  )
+  insert into hubspot_sync.sync_queue
+    (table_name, record, operation, new_data, next_attempt_at, created_at)
+  select p_table, r.record, 'resend', hubspot_sync.record_properties(p_table, r.record),
+         v_now + hubspot_sync.setting('backoff_base')::interval, v_now
+    from reborn r;
+
+  perform hubspot_sync.note_shadow(p_table, (
+    select jsonb_agg(jsonb_build_object('record', f.record, 'properties', f.sent))
+      from jsonb_to_recordset(v_finished)
+        as f (record uuid, sent jsonb, closed boolean, gone boolean)
+     where f.closed and not f.gone and f.sent <> '{}'));
+  delete from hubspot_sync.sync_shadow s
+   using jsonb_to_recordset(v_finished) as f (record uuid, closed boolean, gone boolean)
+   where s.record = f.record
+     and f.closed
+     and f.gone;
+
+  -- A dead letter all of whose properties HubSpot has taken since, in whatever value, is settled.
+  update hubspot_sync.sync_queue q
+     set synced = true, synced_at = v_now, dead_at = null,
+         history = coalesce(q.history, '[]') || jsonb_build_object('at', v_now,
+                                                                   'note', 'sent since')
+    from jsonb_to_recordset(v_finished) as f (record uuid, sent jsonb, closed boolean)
+   cross join lateral (
+     select o.id
+       from hubspot_sync.sync_queue o
+      where o.record = f.record
+        and o.table_name = p_table
+        and not o.synced
+        and o.dead_at is not null
+        and o.new_data is not null
+        and not exists (select from jsonb_object_keys(o.new_data) k (key)
+                         where not f.sent ? k.key)
+     offset 0) d
+   where q.id = d.id
+     and f.closed;
 
   update hubspot_sync.sync_errors e
      set resolved_at = v_now
@@ -87,133 +137,23 @@ begin
      and e.entity = p_table
      and e.record = f.record
      and e.resolved_at is null
-     and f.closed;
+     and f.closed
+     and (select q.id
+            from hubspot_sync.sync_queue q
+           where q.record = f.record and not q.synced and q.dead_at is not null
+           limit 1) is null;
 
-  -- Two records here for one there: a merge, or a duplicate. A person must look.
-  with answers as (
-    select f.record, f.hubspot_id
-      from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
-     where f.hubspot_id is not null
-  )
-  select jsonb_agg(t.record)
-    into v_taken
-    from (select a.record from answers a
-            join hubspot_sync.hubspot_bookings b on b.hubspot_id = a.hubspot_id
-           where p_table = 'hubspot_bookings' and b.id <> a.record
-          union all
-          select a.record from answers a
-            join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = a.hubspot_id
-           where p_table = 'hubspot_contact_credits' and c.id <> a.record
-          union all
-          select d.record
-            from (select a.record, row_number() over (
-                           partition by a.hubspot_id order by a.record) as place
-                    from answers a) d
-           where p_table <> 'hubspot_mock_exams' and d.place > 1) t;
-  insert into hubspot_sync.sync_errors (direction, entity, record, hubspot_id, error_message)
-  select 'supabase_to_hubspot', p_table, f.record, f.hubspot_id,
-         'HubSpot answered an id that another record here already has'
-    from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
-   where v_taken ? f.record::text
-  on conflict do nothing;
-
-  -- Another id than before: HubSpot's record was deleted or merged there and has been made anew
-  -- from what we sent, which need not have been all of it.
-  select jsonb_agg(f.record)
-    into v_reborn
-    from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
-    left join hubspot_sync.hubspot_bookings b
-      on p_table = 'hubspot_bookings' and b.id = f.record
-    left join hubspot_sync.hubspot_contact_credits c
-      on p_table = 'hubspot_contact_credits' and c.id = f.record
-   where coalesce(b.hubspot_id, c.hubspot_id) <> f.hubspot_id;
-  insert into hubspot_sync.sync_queue
-    (table_name, record, operation, new_data, next_attempt_at, created_at)
-  select p_table, r.record::uuid, 'resend',
-         hubspot_sync.record_properties(p_table, r.record::uuid),
-         v_now + hubspot_sync.setting('backoff_base')::interval, v_now
-    from jsonb_array_elements_text(v_reborn) r (record);
-
-  if p_table = 'hubspot_bookings' then
-    -- Exams are locked before bookings, as everywhere: those of the bookings, and those they left.
-    v_exams := array(
-      select l.id
-        from hubspot_sync.hubspot_mock_exams l
-       where l.id in (select b.exam
-                        from jsonb_to_recordset(v_finished) as f (record uuid)
-                        join hubspot_sync.hubspot_bookings b on b.id = f.record)
-          or l.hubspot_id in (select x.hubspot_id
-                                from jsonb_to_recordset(v_finished) as f (exams text[])
-                               cross join lateral unnest(f.exams) x (hubspot_id))
-       order by l.id
-         for no key update);
-    update hubspot_sync.hubspot_bookings b
-       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
-      from (select f.record, f.hubspot_id
-              from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
-              join hubspot_sync.hubspot_bookings l on l.id = f.record
-             where f.hubspot_id is not null and not coalesce(v_taken ? f.record::text, false)
-             order by l.id
-               for no key update of l) f
-     where b.id = f.record;
-    -- HubSpot's figure of bookings follows from the seats of the exams just touched.
-    update hubspot_sync.hubspot_mock_exams e
-       set total_bookings = s.taken, updated_at = v_now
-      from hubspot_sync.exam_seats s
-     where e.id = any (v_exams)
-       and s.exam = e.id
-       and e.total_bookings is distinct from s.taken;
-  elsif p_table = 'hubspot_contact_credits' then
-    -- Contacts, then all their bookings that will hear of a new id, in order.
-    perform from hubspot_sync.hubspot_contact_credits c
-      where c.id in (select f.record from jsonb_to_recordset(v_finished) as f (record uuid))
-      order by c.id
-        for no key update;
-    perform from hubspot_sync.hubspot_bookings b
-      where b.id in (
-        select o.id
-          from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
-          join hubspot_sync.hubspot_contact_credits c on c.id = f.record
-          join hubspot_sync.hubspot_bookings o on o.student_id = c.student_id
-         where f.hubspot_id is distinct from c.hubspot_id
-           and (o.contact = c.id or o.contact is null)
-        union
-        select o.id
-          from jsonb_to_recordset(v_finished) as f (hubspot_id text)
-          join hubspot_sync.hubspot_bookings o on o.contact_id = f.hubspot_id
-         where o.contact is null)
-      order by b.id
-        for no key update;
-    update hubspot_sync.hubspot_contact_credits c
-       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
-      from (select f.record, f.hubspot_id
-              from jsonb_to_recordset(v_finished) as f (record uuid, hubspot_id text)
-              join hubspot_sync.hubspot_contact_credits l on l.id = f.record
-             where f.hubspot_id is not null and not coalesce(v_taken ? f.record::text, false)
-             order by l.id
-               for no key update of l) f
-     where c.id = f.record;
-  elsif p_table = 'hubspot_mock_exams' then
-    perform from hubspot_sync.hubspot_mock_exams e
-      where e.id in (select f.record from jsonb_to_recordset(v_finished) as f (record uuid))
-      order by e.id
-        for no key update;
-    update hubspot_sync.hubspot_mock_exams e
-       set hubspot_last_sync_at = v_now
-      from jsonb_to_recordset(v_finished) as f (record uuid)
-     where e.id = f.record;
-  end if;
-
+  perform hubspot_sync.note_synced(p_table, v_finished);
   return (select count(*)::integer from jsonb_to_recordset(v_finished) as f (closed boolean)
            where f.closed);
 end;
 $$;
 
 comment on function hubspot_sync.finish_changes(text, jsonb) is
-  'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, keys}: what '
-  'claim_changes gave, HubSpot''s id (null leaves it), the names of what was sent. Answers how '
-  'many were still leased under that epoch; the others are queued to be sent once more. '
-  'Raises 22023 for an unknown table.';
+  'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, sent}: what '
+  'claim_changes gave, HubSpot''s id (null leaves it), and what was sent: properties, and the '
+  'links @contact and @exam, with their values. Answers how many were still leased under that '
+  'epoch; the others are queued to be sent once more. Raises 22023 for an unknown table.';
 revoke execute on function hubspot_sync.finish_changes(text, jsonb)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.finish_changes(text, jsonb) to service_role;

@@ -1,16 +1,28 @@
 -- Queues for HubSpot what changed of a contact. A row that arrives with a HubSpot id came from
--- there, so its insert is not news.
+-- there, so its insert is not news. What an administrator gives or takes is urgent.
 create or replace function hubspot_sync.hubspot_contact_credits_outbox()
   returns trigger
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_row hubspot_sync.hubspot_contact_credits := new;
 begin
+  if tg_op = 'UPDATE' then
+    -- What an acknowledgement writes is no news for HubSpot.
+    v_row.hubspot_id := old.hubspot_id;
+    v_row.hubspot_last_sync_at := old.hubspot_last_sync_at;
+    if v_row *= old then
+      return null;
+    end if;
+  end if;
   if tg_op = 'UPDATE' then
     perform hubspot_sync.enqueue_change(
       'hubspot_contact_credits', new.id, 'update',
-      hubspot_sync.contact_properties(old), hubspot_sync.contact_properties(new));
+      hubspot_sync.contact_properties(old), hubspot_sync.contact_properties(new),
+      case when current_setting('hubspot_sync.ledger_reason', true) in ('grant', 'adjustment')
+        then 'urgent' else 'bulk' end);
   elsif tg_op = 'INSERT' then
     perform hubspot_sync.enqueue_change(
       'hubspot_contact_credits', new.id, 'insert', null, hubspot_sync.contact_properties(new));

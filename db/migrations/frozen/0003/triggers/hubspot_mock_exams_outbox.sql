@@ -1,4 +1,5 @@
 -- Queues for HubSpot what changed of an exam. An exam is born there, so its insert is not news.
+-- What an administrator changes is urgent, the count of bookings is not.
 create or replace function hubspot_sync.hubspot_mock_exams_outbox()
   returns trigger
   language plpgsql
@@ -9,7 +10,9 @@ begin
   if tg_op = 'UPDATE' then
     perform hubspot_sync.enqueue_change(
       'hubspot_mock_exams', new.id, 'update',
-      hubspot_sync.exam_properties(old), hubspot_sync.exam_properties(new));
+      hubspot_sync.exam_properties(old), hubspot_sync.exam_properties(new),
+      case when new.total_bookings is distinct from old.total_bookings
+        then 'bulk' else 'urgent' end);
   else
     perform hubspot_sync.enqueue_change(
       'hubspot_mock_exams', old.id, 'delete',

@@ -1,0 +1,99 @@
+-- The full pass: compares records with what HubSpot was last known to hold, and queues those that
+-- differ, with exactly the properties that do.
+--
+-- A record with an open change is on its way and left alone. A dead letter gets one more attempt.
+-- Where nothing is known of what HubSpot holds (a row of the old layout), all that is ours to
+-- decide is sent. p_all sends everything, whatever HubSpot is known to hold.
+create or replace function hubspot_sync.queue_differences(
+  p_table text,
+  p_after uuid default null,
+  p_limit integer default 1000,
+  p_all boolean default false
+)
+  returns table (checked integer, queued integer, last uuid)
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := hubspot_sync.clock();
+  v_max integer := hubspot_sync.setting('max_sync_attempts')::integer;
+begin
+  perform hubspot_sync.require_synchronised(p_table);
+  if p_limit is null or p_limit not between 1 and 100000 then
+    raise exception 'cannot compare % records at a time', p_limit
+      using errcode = '22023', hint = '1 to 100000.';
+  end if;
+  with page as materialized (
+    (select b.id, b.hubspot_id, hubspot_sync.booking_properties(b) as state
+       from hubspot_sync.hubspot_bookings b
+      where p_table = 'hubspot_bookings' and (p_after is null or b.id > p_after)
+      order by b.id
+      limit p_limit)
+    union all
+    (select c.id, c.hubspot_id, hubspot_sync.contact_properties(c)
+       from hubspot_sync.hubspot_contact_credits c
+      where p_table = 'hubspot_contact_credits' and (p_after is null or c.id > p_after)
+      order by c.id
+      limit p_limit)
+    union all
+    (select e.id, e.hubspot_id, hubspot_sync.exam_properties(e)
+       from hubspot_sync.hubspot_mock_exams e
+      where p_table = 'hubspot_mock_exams' and (p_after is null or e.id > p_after)
+      order by e.id
+      limit p_limit)
+  ), differing as materialized (
+    select p.id, p.hubspot_id, d.properties
+      from page p
+      left join hubspot_sync.sync_shadow s on s.record = p.id
+     cross join lateral (
+       select jsonb_object_agg(n.key, n.value) as properties
+         from jsonb_each(p.state) n
+        where p_all
+           or p.hubspot_id is null and s.record is null
+           or case
+                when s.properties ? n.key then s.properties -> n.key <> n.value
+                else n.key not in (select o.field
+                                     from hubspot_sync.field_owners o
+                                    where o.table_name = p_table and o.owner = 'hubspot')
+                     and (s.record is null or n.value <> '""')
+              end) d
+     where d.properties is not null
+       and not exists (select from hubspot_sync.sync_queue q
+                        where q.record = p.id and not q.synced and q.dead_at is null)
+  ), revived as (
+    update hubspot_sync.sync_queue q
+       set dead_at = null, next_attempt_at = v_now,
+           sync_attempts = least(q.sync_attempts, v_max - 1)
+      from differing d
+     where q.record = d.id
+       and not q.synced
+       and q.dead_at is not null
+    returning q.record
+  ), added as (
+    insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
+    select p_table, d.id,
+           case when d.hubspot_id is null then 'insert' else 'resend' end, d.properties
+      from differing d
+     where d.id not in (select r.record from revived r)
+     order by d.id
+    returning record
+  )
+  select (select count(*) from page),
+         (select count(*) from added) + (select count(distinct r.record) from revived r),
+         (select max(p.id::text)::uuid from page p)
+    into checked, queued, last;
+  return next;
+end;
+$$;
+
+comment on function hubspot_sync.queue_differences(text, uuid, integer, boolean) is
+  'Compares the next p_limit records of a table after the id p_after, in the order of ids, with '
+  'sync_shadow, and queues those that differ: checked and queued are how many, last is the id to '
+  'go on after, null when there are no more. p_all queues all of them with everything. Raises '
+  '22023 for an unknown table or an impossible limit.';
+revoke execute on function hubspot_sync.queue_differences(text, uuid, integer, boolean)
+  from public, anon, authenticated;
+grant execute on function hubspot_sync.queue_differences(text, uuid, integer, boolean)
+  to service_role;

@@ -1,0 +1,344 @@
+"""Sends claimed records to HubSpot, and tells what became of each.
+
+One `Sender` carries one batch of a table: writes by HubSpot's id where it is known, by the unique
+property where it is not, then the links. What an answer means for a record is decided here; when
+it is tried again, in the database.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from glue.errors import (
+    Forbidden,
+    HubSpotError,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
+from glue.hubspot import BatchResult, HubSpot
+from glue.identity import Identity, same
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange
+
+NOT_FOUND = 404
+CONFLICT = 409
+SERVER_ERROR = 500
+SEARCH_LAG = 60.0  # seconds until search has surely seen a new record
+SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
+
+
+@dataclass
+class Outcome:
+    """What became of a batch: HubSpot ids of what was sent, failures by record.
+
+    flying: what the request under way carries; HubSpot may apply it though no answer comes.
+    """
+
+    sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
+    failed: list[dict] = field(default_factory=list)
+    flying: Sequence[ClaimedChange] = ()
+
+    def fail(self, change: ClaimedChange, error: HubSpotError, **more: object) -> None:
+        """Gives a record back; more: what fail_changes should believe instead."""
+        self.failed.append(_failure(change, error) | more)
+
+    def give_back(self, changes: list[ClaimedChange], error: HubSpotError) -> None:
+        """Fails what is not settled yet, because of an error that ended the batch."""
+        settled = {failure["record"] for failure in self.failed}
+        for change in changes:
+            if change not in self.sent and str(change.record) not in settled:
+                failure = _failure(change, error)
+                failure["unanswered"] &= change in self.flying
+                self.failed.append(failure)
+
+    def results(self) -> list[dict]:
+        """What was sent, as finish_changes takes it."""
+        return [
+            {
+                "record": str(change.record),
+                "epoch": change.epoch,
+                "hubspot_id": hubspot_id,
+                "sent": _sent(change) if change.operation == "upsert" else {},
+            }
+            for change, hubspot_id in self.sent.items()
+        ]
+
+
+class Sender:
+    """Sends one batch. in_time: raises when a request could outlast the lease."""
+
+    def __init__(
+        self,
+        hubspot: HubSpot,
+        identity: Identity,
+        table: str,
+        in_time: Callable[[], None],
+    ) -> None:
+        self._hubspot = hubspot
+        self._identity = identity
+        self._table = table
+        self._type = identity.types[table]
+        self._in_time = in_time
+        self.outcome = Outcome()
+
+    def send(self, changes: list[ClaimedChange]) -> None:
+        """Sends a batch. Raises what ends it: what is settled by then stands in `outcome`."""
+        # HubSpot has it already, or never heard of it.
+        self.outcome.sent.update((c, None) for c in changes if c.operation == "nothing")
+        upserts = [c for c in changes if c.operation == "upsert"]
+        # A record HubSpot has is written by its id: its unique property may have changed.
+        self._update([c for c in upserts if c.hubspot_id])
+        self._upsert([c for c in upserts if not c.hubspot_id])
+        self._archive([c for c in changes if c.operation == "archive"])
+
+    def _flying(self, changes: Sequence[ClaimedChange]) -> None:
+        self._in_time()
+        self.outcome.flying = changes
+
+    def _halved(
+        self,
+        send: Callable[[list[ClaimedChange]], None],
+        changes: list[ClaimedChange],
+        refused: Callable[[ClaimedChange, Rejected], None],
+    ) -> None:
+        """Sends a batch; one that is refused whole is halved until the culprit stands alone."""
+        try:
+            send(changes)
+        except Rejected as error:
+            if len(changes) == 1:
+                refused(changes[0], error)
+                return
+            middle = len(changes) // 2
+            self._halved(send, changes[:middle], refused)
+            self._halved(send, changes[middle:], refused)
+
+    def _update(self, changes: list[ClaimedChange]) -> None:
+        """Writes records by HubSpot's id. One that is gone there is looked for, or made anew."""
+        gone: list[ClaimedChange] = []
+
+        def send(batch: list[ClaimedChange]) -> None:
+            written = {}
+            plain = [c for c in batch if not c.properties]  # only its links change
+            written.update((c, c.hubspot_id) for c in plain)
+            if batch := [c for c in batch if c.properties]:
+                self._flying(batch)
+                inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
+                result = self._hubspot.batch_update(self._type, inputs)
+                ids = {str(row["id"]) for row in result.results}
+                for change in batch:
+                    if change.hubspot_id in ids:
+                        written[change] = change.hubspot_id
+                    elif str(change.record) in result.missing and self._table != EXAMS:
+                        gone.append(change)
+                    else:
+                        self._unwritten(change, result)
+            self._wrote(written)
+
+        def refused(change: ClaimedChange, error: Rejected) -> None:
+            if error.status == NOT_FOUND and self._table != EXAMS:
+                gone.append(change)
+            else:
+                self.outcome.fail(change, error)
+
+        if changes:
+            self._halved(send, changes, refused)
+        self._upsert(gone)
+
+    def _upsert(self, changes: list[ClaimedChange]) -> None:
+        """Creates or updates records by their unique property, or after looking for them."""
+        if not changes:
+            return
+        if self._table == EXAMS:
+            for change in changes:
+                error = Rejected("exams are born in HubSpot; this one has no id of it")
+                self.outcome.fail(change, error)
+        elif self._identity.unique(self._table):
+            self._halved(self._upsert_batch, changes, self._refused)
+        else:
+            self._halved(self._find_or_create, changes, self._refused)
+
+    def _upsert_batch(self, batch: list[ClaimedChange]) -> None:
+        self._flying(batch)
+        key = self._identity.keys[self._table]
+        inputs = [{"id": c.unique_value, "idProperty": key, **_given(c)} for c in batch]
+        result = self._hubspot.batch_upsert(self._type, inputs)
+        # Results come in any order, and perhaps in another case.
+        self._created(batch, result, self._identity.ids(self._table, result.results))
+
+    def _find_or_create(self, batch: list[ClaimedChange]) -> None:
+        """Where no property is unique: looks first, then updates what is there, creates the rest.
+
+        A creation without an answer may be found only when HubSpot's search has seen it, so the
+        next attempt waits.
+        """
+        self._in_time()
+        found = self._identity.find(self._table, batch)
+        known = [c for c in batch if c in found]
+        if known:
+            self._flying(known)
+            inputs = [{"id": found[c], **_given(c)} for c in known]
+            result = self._hubspot.batch_update(self._type, inputs)
+            ids = {str(row["id"]) for row in result.results}
+            ids = {same(c.unique_value): found[c] for c in known if found[c] in ids}
+            self._created(known, result, ids)
+        if unknown := [c for c in batch if c not in found]:
+            self._flying(unknown)
+            try:
+                result = self._hubspot.batch_create(self._type, [_given(c) for c in unknown])
+            except Unavailable as error:
+                for change in unknown if error.unanswered else ():
+                    self.outcome.fail(change, error, retry_after=SEARCH_LAG)
+                raise
+            self._created(unknown, result, self._identity.ids(self._table, result.results))
+
+    def _created(
+        self, batch: list[ClaimedChange], result: BatchResult, ids: dict[str, str]
+    ) -> None:
+        """Sorts what a batch wrote from what it refused; a conflict is settled one by one."""
+        written = {}
+        for change in batch:
+            if hubspot_id := ids.get(same(change.unique_value)):
+                written[change] = hubspot_id
+            elif existing := result.existing.get(str(change.record)):
+                self._adopt(change, existing)
+            else:
+                self._unwritten(change, result)
+        self._wrote(written)
+
+    def _refused(self, change: ClaimedChange, error: Rejected) -> None:
+        """Takes what HubSpot refuses of one record, unless it names the record that it is."""
+        if error.status == CONFLICT and error.existing_id:
+            self._adopt(change, error.existing_id)
+        else:
+            self.outcome.fail(change, error)
+
+    def _adopt(self, change: ClaimedChange, hubspot_id: str) -> None:
+        """Writes to the record HubSpot says is the same, if it is nobody else's."""
+        key = self._identity.keys[self._table]
+        try:
+            self._in_time()
+            rows = self._hubspot.batch_read(self._type, [hubspot_id], [key])
+            theirs = (rows[0].get("properties") or {}).get(key) if rows else None
+            if theirs and same(theirs) != same(change.unique_value):
+                reason = f"HubSpot's record {hubspot_id} has the same email, but {key} {theirs}"
+                raise Rejected(reason, "Correct the email, or merge the two in HubSpot.")
+            self._flying([change])
+            result = self._hubspot.batch_update(self._type, [{"id": hubspot_id, **_given(change)}])
+        except Rejected as error:
+            self.outcome.fail(change, error)
+            return
+        if str(change.record) in result.errors or not result.results:
+            self._unwritten(change, result)
+        else:
+            self._wrote({change: hubspot_id})
+
+    def _unwritten(self, change: ClaimedChange, result: BatchResult) -> None:
+        """The failure of a record that an answer refuses, or does not name."""
+        reason = result.errors.get(str(change.record))
+        error = Rejected(reason or "HubSpot's answer does not name this record")
+        self.outcome.fail(change, error, permanent=reason is not None)
+
+    def _wrote(self, written: dict[ClaimedChange, str]) -> None:
+        """Notes what HubSpot has now; a booking only with its links."""
+        if self._table == BOOKINGS:
+            self._associate(written)
+        self.outcome.sent.update(written)
+
+    def _associate(self, written: dict[ClaimedChange, str]) -> None:
+        """Links bookings to contact and exam; takes out of `written` what could not be linked."""
+        due = [c for c in written if c.associate or c.hubspot_id != written[c]]
+        bookings, contacts, exams = (self._identity.types[t] for t in (BOOKINGS, CONTACTS, EXAMS))
+
+        def associate(to_type: str, target: Callable[[ClaimedChange], str | None]) -> None:
+            def send(batch: list[ClaimedChange]) -> None:
+                self._in_time()
+                pairs = [(written[c], target(c)) for c in batch]
+                self._hubspot.associate(bookings, to_type, pairs)
+
+            self._in_links([c for c in due if c in written and target(c)], written, send)
+
+        associate(contacts, lambda change: change.contact_hubspot_id)
+        associate(exams, lambda change: change.exam_hubspot_id)
+
+        def leave(batch: list[ClaimedChange]) -> None:
+            self._in_time()
+            ends = [(written[c], c.left_exam_hubspot_ids) for c in batch]
+            self._hubspot.dissociate(bookings, exams, ends)
+
+        self._in_links([c for c in written if c.left_exam_hubspot_ids], written, leave)
+
+    def _in_links(
+        self,
+        changes: list[ClaimedChange],
+        written: dict[ClaimedChange, str],
+        send: Callable[[list[ClaimedChange]], None],
+    ) -> None:
+        """Sends a batch of links; what fails is taken out of `written` and tried again."""
+
+        def refused(change: ClaimedChange, error: HubSpotError) -> None:
+            del written[change]
+            self.outcome.fail(change, error, permanent=False)
+
+        if not changes:
+            return
+        try:
+            self._halved(send, changes, refused)
+        except Unauthorized:
+            raise
+        except HubSpotError as error:
+            for change in changes:
+                if change in written:
+                    refused(change, error)
+
+    def _archive(self, changes: list[ClaimedChange]) -> None:
+        """Archives deleted records, asking first for ids that were never answered."""
+
+        def send(batch: list[ClaimedChange]) -> None:
+            self._flying(batch)
+            ids = [c.hubspot_id for c in batch if c.hubspot_id]
+            if unknown := [c for c in batch if not c.hubspot_id and c.unique_value]:
+                ids += self._identity.find(self._table, unknown).values()
+            if ids:
+                self._hubspot.batch_archive(self._type, ids)
+            self.outcome.sent.update((change, None) for change in batch)
+
+        def refused(change: ClaimedChange, error: Rejected) -> None:
+            if error.status == NOT_FOUND:  # archived already
+                self.outcome.sent[change] = None
+            else:
+                self.outcome.fail(change, error)
+
+        if changes:
+            self._halved(send, changes, refused)
+
+
+def _sent(change: ClaimedChange) -> dict[str, str]:
+    """What HubSpot has of a record that was sent, links included."""
+    links = {
+        "@contact": change.contact_hubspot_id or "",
+        "@exam": change.exam_hubspot_id or "",
+    }
+    return change.properties | (links if change.associate else {})
+
+
+def _given(change: ClaimedChange) -> dict:
+    """What every input of a write carries. The trace id lets a bad record fail alone."""
+    return {"objectWriteTraceId": str(change.record), "properties": change.properties}
+
+
+def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
+    """What fail_changes should know: whose fault, for how long, and whether it is unanswered."""
+    failure = {
+        "record": str(change.record),
+        "epoch": change.epoch,
+        "error": error.message,
+        "permanent": isinstance(error, Rejected),
+        "unanswered": isinstance(error, Unavailable) and error.unanswered,
+        # An outage or a limit is no record's fault; 500 may be.
+        "charged": isinstance(error, Rejected) or error.status == SERVER_ERROR,
+    }
+    if isinstance(error, RateLimited):
+        failure["retry_after"] = error.retry_after
+    elif isinstance(error, Forbidden):
+        failure["retry_after"] = SCOPE_PAUSE
+    return failure
