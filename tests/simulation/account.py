@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from times import Time
 
 from glue.config import HubSpotConfig
 from sandbox.hubspot.app import create_app
@@ -18,7 +19,6 @@ from sandbox.hubspot.limits import Limits
 from sandbox.hubspot.record import USER, Record
 from sandbox.hubspot.store import Store
 from sandbox.hubspot.transport import InProcess
-from times import Time
 
 CONFIG = HubSpotConfig("http://hubspot.simulated", "token-of-the-simulation")
 CONTACTS, BOOKINGS, EXAMS = "contacts", CONFIG.booking_type, CONFIG.exam_type
@@ -74,7 +74,9 @@ class Account:
 
     def doubles(self) -> list[dict[str, Any]]:
         """Live records that share what must be unique."""
-        return [one for name in (CONTACTS, BOOKINGS) for one in duplicates(self.store, self.kind(name))]
+        return [
+            one for name in (CONTACTS, BOOKINGS) for one in duplicates(self.store, self.kind(name))
+        ]
 
     def linked(self, record: Record, name: str) -> set[str]:
         """The live records of a type that a record is linked with."""

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-
 from account import BOOKINGS, CONTACTS, EXAMS
 from times import NOON
 

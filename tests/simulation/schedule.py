@@ -17,18 +17,18 @@ from typing import Any
 
 import httpx
 import psycopg
-
 from account import CONFIG, Account, number, told
 from editors import Editors, refusal
+from stage import Stage
+from times import Time
+from truth import differences
+from turns import Crash, Player
+
 from glue import importing
 from glue.drain import Drain
 from glue.errors import DatabaseError, GlueError
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
-from stage import Stage
-from times import Time
-from truth import differences
-from turns import Crash, Player
 
 LEASE = 120.0
 LONGEST = 60.0
@@ -73,6 +73,11 @@ class Violation(AssertionError):
     """Something that must never happen."""
 
 
+def again(seed: int) -> str:
+    """The command that plays a seed again and tells all of it."""
+    return f"Again: .venv/bin/python tests/simulation/soak.py --seed {seed}"
+
+
 @dataclass(frozen=True)
 class Mood:
     """What a schedule is mostly about: one with a little of everything has much of nothing.
@@ -99,7 +104,7 @@ class Mood:
             deaths=chance.choice((0, 2, 5)),
             hands=chance.choice((0, 0, 2)),
             transactions=chance.choice((0, 2, 4)),
-            faults=chance.choice((0.0, 0.2, 0.4)),
+            faults=chance.choice((0.0, 0.25, 0.5)),
             database=chance.choice((0.0, 0.05)),
         )
 
@@ -139,7 +144,12 @@ class Labelled:
 
     def __init__(self, schedule: Schedule, worker: Worker) -> None:
         self._schedule, self._worker = schedule, worker
-        self._rpc = Rpc(worker.connection)
+        chance = random.Random(f"{schedule.seed} {worker.name}")
+        self._rpc = Rpc(
+            worker.connection,
+            sleep=lambda seconds: schedule.yields(worker, seconds),
+            chance=chance.random,
+        )
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(self._rpc, name)
@@ -199,13 +209,19 @@ class Schedule:
                 kind = "exam" if thing in self.editors.exams else "object"
             if kind == "record" and thing.count("-") != 4:
                 return thing
-            self._names[thing] = f"{kind}{1 + sum(n.startswith(kind) for n in self._names.values())}"
+            self._names[thing] = (
+                f"{kind}{1 + sum(n.startswith(kind) for n in self._names.values())}"
+            )
         return self._names[thing]
 
     def note(self, text: str) -> None:
         """Add a line to the trace."""
         back = f" -{self.time.skew:.0f}s" if self.time.skew else ""
         self.trace.append(f"{self.time.passed:10.2f}{back} {text}")
+
+    def told(self) -> str:
+        """The trace as one text."""
+        return "\n".join(self.trace)
 
     # The play
 
@@ -318,11 +334,16 @@ class Schedule:
         self._born += 1
         connection = self.stage.session(self.time, self._chance.random())
         worker = Worker(connection, f"w{self._born}")
+        lane = None if self._fair or self._chance.random() < 0.8 else "urgent"
 
         def work(player: Player) -> object:
             with self._hubspot(Wire(self, worker)) as hubspot:
                 drain = Drain(
-                    Labelled(self, worker), hubspot, lease=LEASE, clock=self.time.monotonic
+                    Labelled(self, worker),
+                    hubspot,
+                    lease=LEASE,
+                    lane=lane,
+                    clock=self.time.monotonic,
                 )
                 return drain.run_once()
 
@@ -378,7 +399,9 @@ class Schedule:
     ) -> Any:
         """A worker calls a function of the database. In the worker's thread."""
         place = PLACES.get(name, name)
-        self._stand(worker, f"before {place}", self._about(arguments))
+        # Most claims find nothing, and to stand before each would leave little for the rest.
+        if name != "claim_changes" or self._chance.random() < 0.25:
+            self._stand(worker, f"before {place}", self._about(arguments))
         if name == "claim_changes":
             worker.owes = worker.sent_late = False
             worker.epochs = {}
@@ -398,7 +421,8 @@ class Schedule:
                 worker.epochs[str(change.record)] = change.epoch
                 self._newest[str(change.record)] = change.epoch
             told_of = ", ".join(f"{c.operation} {self.name(c.record)}" for c in answer)
-            self.note(f"{worker.name} claims of {arguments[0]}: {told_of or 'nothing'}")
+            if answer:
+                self.note(f"{worker.name} claims of {arguments[0]}: {told_of}")
         elif name in PLACES:
             if worker.sent_late:
                 self.struck[f"late {place}"] += 1
@@ -410,6 +434,13 @@ class Schedule:
         if name != "claim_changes" or answer:
             self._stand(worker, f"after {place}", str(answer) if name != "claim_changes" else "")
         return answer
+
+    def yields(self, worker: Worker, seconds: float) -> None:
+        """A call was in somebody's way, and will be made again. In the worker's thread."""
+        self.struck["in the way"] += 1
+        worker.player.wakes = self.time.passed + seconds
+        self._stand(worker, "in the way")
+        self.stage.tell_time(worker.connection, self.time)
 
     def _about(self, arguments: tuple) -> str:
         table, *rest = [*arguments, ""]
@@ -431,7 +462,7 @@ class Schedule:
         if late > LEASE:
             worker.sent_late = True
             self.struck["late send"] += 1
-            self.note(f"{worker.name} is late by {late - LEASE:g} s")
+            self.note(f"{worker.name} is {late - LEASE:g} s late")
         if late > LEASE + LONGEST:
             worker.owes = True
         fate = self._fate()
@@ -546,6 +577,7 @@ class Schedule:
     def _open_transaction(self) -> None:
         connection = self.stage.session(self.time, self._chance.random())
         connection.autocommit = False
+        connection.execute("select 1")  # begins; every edit is a savepoint of it
         self._open.append(connection)
         self.struck["transaction left open"] += 1
         self.note(f"a transaction is opened ({len(self._open)})")
@@ -563,6 +595,7 @@ class Schedule:
         place = self._open.index(connection) + 1
         self._open.remove(connection)
         if self._fair or self._chance.random() < 0.8:
+            self._note_order(connection)
             connection.commit()
             self.note(f"transaction {place} is committed")
         else:
@@ -570,6 +603,16 @@ class Schedule:
             self.struck["rolled back"] += 1
             self.note(f"transaction {place} is rolled back")
         self.stage.give_back(connection)
+
+    def _note_order(self, connection: psycopg.Connection) -> None:
+        """Whether this commit brings changes that are older than others that are there already."""
+        (mine,) = connection.execute(
+            "select min(id) as first from hubspot_sync.sync_queue"
+            " where xmin::text = pg_current_xact_id_if_assigned()::text"
+        ).fetchall()
+        others = self.stage.rows("select max(id) as last from hubspot_sync.sync_queue")
+        if mine["first"] and (others[0]["last"] or 0) > mine["first"]:
+            self.struck["committed out of order"] += 1
 
     # The end
 

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg.rows import dict_row
+from times import Time
 
 from glue.db import connect
-from times import Time
 
 LOCK_TIMEOUT = "3ms"
 """One thread runs at a time: a lock that is held now is held for as long as anybody waits."""
