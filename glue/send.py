@@ -128,14 +128,14 @@ class Sender:
                 for change in batch:
                     if change.hubspot_id in ids:
                         written[change] = change.hubspot_id
-                    elif str(change.record) in result.missing and self._table != EXAMS:
+                    elif str(change.record) in result.missing and self._replaceable(change):
                         gone.append(change)
                     else:
                         self._unwritten(change, result)
             self._wrote(written)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
-            if error.status == NOT_FOUND and self._table != EXAMS:
+            if error.status == NOT_FOUND and self._replaceable(change):
                 gone.append(change)
             else:
                 self.outcome.fail(change, error)
@@ -144,14 +144,16 @@ class Sender:
             self._halved(send, changes, refused)
         self._upsert(gone)
 
+    def _replaceable(self, change: ClaimedChange) -> bool:
+        """Whether a record that is gone there may be made anew: exams are HubSpot's."""
+        return self._table != EXAMS or change.may_create
+
     def _upsert(self, changes: list[ClaimedChange]) -> None:
         """Creates or updates records by their unique property, or after looking for them."""
         if not changes:
             return
         if self._table == EXAMS:
-            for change in changes:
-                error = Rejected("exams are born in HubSpot; this one has no id of it")
-                self.outcome.fail(change, error)
+            self._create_exams(changes)
         elif self._identity.unique(self._table):
             self._halved(self._upsert_batch, changes, self._refused)
         else:
@@ -164,6 +166,27 @@ class Sender:
         result = self._hubspot.batch_upsert(self._type, inputs)
         # Results come in any order, and perhaps in another case.
         self._created(batch, result, self._identity.ids(self._table, result.results))
+
+    def _create_exams(self, changes: list[ClaimedChange]) -> None:
+        """Makes exams anew, one by one: nothing of theirs is unique to tell two answers apart.
+
+        For the same reason an attempt without an answer is the last: a person must look.
+        """
+        for change in changes:
+            self._flying([change])
+            try:
+                result = self._hubspot.batch_create(self._type, [_given(change)])
+            except Unavailable as error:
+                if error.unanswered:
+                    self.outcome.fail(change, error, permanent=True)
+                raise
+            except Rejected as error:
+                self.outcome.fail(change, error)
+                continue
+            if result.results:
+                self._wrote({change: str(result.results[0]["id"])})
+            else:
+                self._unwritten(change, result)
 
     def _find_or_create(self, batch: list[ClaimedChange]) -> None:
         """Where no property is unique: looks first, then updates what is there, creates the rest.

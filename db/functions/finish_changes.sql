@@ -95,9 +95,11 @@ begin
   )
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, new_data, next_attempt_at, created_at)
-  select p_table, r.record, 'resend', hubspot_sync.record_properties(p_table, r.record),
+  select p_table, r.record, 'resend', w.properties,
          v_now + hubspot_sync.setting('backoff_base')::interval, v_now
-    from reborn r;
+    from reborn r
+   cross join lateral hubspot_sync.record_properties(p_table, r.record) w (properties)
+   where exists (select from jsonb_object_keys(w.properties) k (key) where not r.sent ? k.key);
 
   perform hubspot_sync.note_shadow(p_table, (
     select jsonb_agg(jsonb_build_object('record', f.record, 'properties', f.sent))

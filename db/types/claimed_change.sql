@@ -11,7 +11,8 @@ create type hubspot_sync.claimed_change as (
   contact_hubspot_id text,
   exam_hubspot_id text,
   associate boolean,
-  left_exam_hubspot_ids text[]
+  left_exam_hubspot_ids text[],
+  may_create boolean
 );
 comment on type hubspot_sync.claimed_change is
   'lane: urgent or bulk. operation: upsert, archive, or nothing (HubSpot has it already, or the '
@@ -19,4 +20,4 @@ comment on type hubspot_sync.claimed_change is
   'unique_value: booking_id or student_id. properties: names and texts to send. '
   'contact_hubspot_id, exam_hubspot_id: what a booking is linked with, or null. '
   'associate: the links are new or changed. left_exam_hubspot_ids: exams the booking was moved '
-  'from, to which its links end.';
+  'from, to which its links end. may_create: an exam that HubSpot lacks is made anew.';

@@ -32,7 +32,7 @@ class Clock:
 
     def ms(self) -> int:
         """Unix time in whole milliseconds, the unit of every timestamp in the store."""
-        return int(self._source() * 1000) + self._offset_ms
+        return round(self._source() * 1000) + self._offset_ms
 
 
 def iso(ms: int) -> str:

@@ -29,7 +29,8 @@ def standing(seconds: float = 1_790_000_000.0) -> Clock:
 
 
 class InProcess(httpx.BaseTransport):
-    """Answers from an application. Any number of clients may share one; closing them is no end.
+    """Answers from an application. Any number of clients of one thread may share it; closing them
+    ends nothing.
 
     Args:
         app: from :func:`sandbox.hubspot.app.create_app`.

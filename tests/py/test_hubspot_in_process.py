@@ -1,12 +1,15 @@
 """The simulator answers in the caller's thread, without a socket, and one seed gives one answer."""
 
 import random
+import re
 import socket
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
 
+import sandbox.hubspot
 from sandbox.hubspot.app import create_app
 from sandbox.hubspot.faults import Faults
 from sandbox.hubspot.limits import Limits
@@ -55,19 +58,11 @@ def here():
 
 
 def exchanges(seed):
-    """Everything that is said in a mixed hour: reads, writes, refusals, faults, silences."""
+    """Everything that is said in a bad hour, with faults and with others in the account."""
     here, rng, said = Here(seed), random.Random(seed), []
     fill(here.store, seed, contacts=30, exams=5)
-    here.client.post(
-        "/_sandbox/faults",
-        params={"seed": seed},
-        json=[
-            {"kind": "unavailable", "probability": 0.1},
-            {"kind": "cut", "probability": 0.1},
-            {"kind": "slow", "probability": 0.2, "ms": 7000},
-            {"kind": "slow_before_applying", "probability": 0.2, "ms": 9000},
-        ],
-    )
+    for path in ("faults", "people"):
+        here.client.post(f"/_sandbox/{path}", json={"seed": seed, "intensity": 0.3})
     for _ in range(150):
         number = rng.randrange(6)
         try:
@@ -162,6 +157,15 @@ def test_a_request_its_client_gave_up_is_applied_at_its_moment_over_newer_values
     assert here.transport.late == []
 
 
+def test_a_late_request_goes_on_before_the_next_one(here):
+    here.fault({"kind": "slow_before_applying", "ms": 60_000, "count": 1})
+    with pytest.raises(httpx.ReadTimeout):
+        here.upsert(attendance="old")
+    here.clock.advance(60)
+    (row,) = here.upsert(attendance="new").json()["results"]
+    assert (row["new"], here.bookings()[0]["attendance"]) == (False, "new")
+
+
 def test_late_requests_go_on_in_the_order_of_their_moments(here):
     for ms, value in ((30_000, "second"), (20_000, "first")):
         here.fault({"kind": "slow_before_applying", "ms": ms, "count": 1})
@@ -172,3 +176,12 @@ def test_late_requests_go_on_in_the_order_of_their_moments(here):
     (record,) = here.store.live(here.store.type(BOOKINGS))
     written = [(entry.value, entry.at_ms - START_MS) for entry in record.history["attendance"]]
     assert written == [("second", 30_000), ("first", 25_000)]
+
+
+def test_the_example_of_the_page_runs():
+    page = (Path(sandbox.hubspot.__file__).parent / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    made = {}
+    exec(example, made)
+    with httpx.Client(transport=made["transport"], base_url="http://x") as hubspot:
+        assert hubspot.get(f"{OBJECTS}/{CONTACTS}").status_code == 401

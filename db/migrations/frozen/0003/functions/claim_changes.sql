@@ -195,7 +195,8 @@ begin
            nullif(d.state ->> '@contact', ''),
            nullif(d.state ->> '@exam', ''),
            d.associate,
-           d.left_ids
+           d.left_ids,
+           coalesce('@create' = any (d.keys), false)
       from differing d
      order by d.lane desc, d.lead;
 
