@@ -606,12 +606,10 @@ class Schedule:
 
     def _note_order(self, connection: psycopg.Connection) -> None:
         """Whether this commit brings changes that are older than others that are there already."""
-        (mine,) = connection.execute(
-            "select min(id) as first from hubspot_sync.sync_queue"
-            " where xmin::text = pg_current_xact_id_if_assigned()::text"
-        ).fetchall()
-        others = self.stage.rows("select max(id) as last from hubspot_sync.sync_queue")
-        if mine["first"] and (others[0]["last"] or 0) > mine["first"]:
+        query = "select id from hubspot_sync.sync_queue"
+        there = {row["id"] for row in self.stage.rows(query)}
+        mine = {row["id"] for row in connection.execute(query).fetchall()} - there
+        if mine and there and min(mine) < max(there):
             self.struck["committed out of order"] += 1
 
     # The end
