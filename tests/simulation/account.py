@@ -14,14 +14,20 @@ from glue.config import HubSpotConfig
 from sandbox.hubspot.app import create_app
 from sandbox.hubspot.clock import Clock
 from sandbox.hubspot.control import duplicates
+from sandbox.hubspot.definitions import BOOKING_TYPE, EXAM_TYPE
 from sandbox.hubspot.faults import Faults
 from sandbox.hubspot.limits import Limits
 from sandbox.hubspot.record import USER, Record
 from sandbox.hubspot.store import Store
 from sandbox.hubspot.transport import InProcess
 
-CONFIG = HubSpotConfig("http://hubspot.simulated", "token-of-the-simulation")
-CONTACTS, BOOKINGS, EXAMS = "contacts", CONFIG.booking_type, CONFIG.exam_type
+CONTACTS, BOOKINGS, EXAMS = "contacts", BOOKING_TYPE, EXAM_TYPE
+CONFIG = HubSpotConfig(
+    "http://hubspot.simulated",
+    "token-of-the-simulation",
+    booking_type=BOOKING_TYPE,
+    exam_type=EXAM_TYPE,
+)
 KEYS = {CONTACTS: "student_id", BOOKINGS: "booking_id"}
 VERSIONS = {CONTACTS: "lastname", BOOKINGS: "attending_location", EXAMS: "location"}
 """The property of each type into which every direct change writes a higher number."""

@@ -77,6 +77,22 @@ begin
     left join lateral unnest(f.exams) x (exam) on true
    where f.unanswered or not f.closed;
 
+  -- What was archived may have been made again meanwhile: then that one was archived.
+  insert into hubspot_sync.sync_queue (table_name, record, operation, next_attempt_at, created_at)
+  select p_table, l.id, 'resend', case when f.unanswered then v_now + v_longest else v_now end,
+         v_now
+    from jsonb_to_recordset(v_finished) as f (deleted jsonb, unanswered boolean, closed boolean)
+   cross join lateral (
+     select b.id
+       from hubspot_sync.hubspot_bookings b
+      where p_table = 'hubspot_bookings' and b.booking_id = f.deleted ->> 'booking_id'
+     union all
+     select c.id
+       from hubspot_sync.hubspot_contact_credits c
+      where p_table = 'hubspot_contact_credits' and c.student_id = f.deleted ->> 'student_id'
+   ) l
+   where f.deleted is not null;
+
   -- Another id than before: HubSpot's record was deleted or merged there and has been made anew
   -- from what we sent, which need not have been all of it.
   with reborn as (
