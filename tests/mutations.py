@@ -673,6 +673,7 @@ MUTANTS = [
         "                        where q.record = p_record and not q.synced)",
         "",
         (SIMULATION,),
+    ),
     # HubSpot's calls
     Mutant(
         "workers ask for a call all at once",
