@@ -115,15 +115,23 @@ class Editors:
             raise Undone
         return self._chance.choice(among)
 
-    def _version(self, run: Run, kind: str, key: str, record_id: str | None = None) -> int:
-        table, unique, column, letter = {
+    def _version(
+        self,
+        run: Run,
+        kind: str,
+        key: str,
+        record_id: str | None = None,
+        unique: str | None = None,
+    ) -> int:
+        table, known_by, column, letter = {
             CONTACTS: ("hubspot_contact_credits", "student_id", "lastname", "N"),
             BOOKINGS: ("hubspot_bookings", "booking_id", "attending_location", "L"),
             EXAMS: ("hubspot_mock_exams", "hubspot_id", "location", "R"),
         }[kind]
         version = self._next()
         run(
-            f"update hubspot_sync.{table} set {column} = %(value)s where {unique} = %(key)s"
+            f"update hubspot_sync.{table} set {column} = %(value)s"
+            f" where {unique or known_by} = %(key)s"
             "     or hubspot_id = %(record_id)s returning 1",
             value=f"{letter}{version}",
             key=key,
@@ -214,7 +222,12 @@ class Editors:
         return f"{student} is made known"
 
     def change(self, run: Run) -> str:
-        """Another application writes a table itself."""
+        """Another application writes a table itself, often what a worker holds just now."""
+        held = self._schedule.held()
+        if held and self._chance.random() < 0.5:
+            kind, record = self._chance.choice(held)
+            version = self._version(run, kind, record, unique="id")
+            return f"{self._schedule.name(record)} is changed, number {version}"
         kind, among = self._chance.choice(
             ((BOOKINGS, self.bookings),) * 4
             + ((CONTACTS, self.students),) * 2

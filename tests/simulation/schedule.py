@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import psycopg
-from account import CONFIG, Account, number, told
+from account import BOOKINGS, CONFIG, CONTACTS, EXAMS, Account, number, told
 from editors import Editors, refusal
 from stage import Stage
 from times import Time
@@ -39,6 +39,11 @@ HANDS = 40
 SESSIONS = 3
 ROUNDS = 14
 
+KINDS = {
+    "hubspot_contact_credits": CONTACTS,
+    "hubspot_bookings": BOOKINGS,
+    "hubspot_mock_exams": EXAMS,
+}
 PLACES = {
     "claim_changes": "claim",
     "finish_changes": "acknowledgement",
@@ -131,6 +136,7 @@ class Worker:
     name: str
     claimed: float = 0.0
     epochs: dict[str, int] = field(default_factory=dict)
+    kind: str = CONTACTS
     sent_late: bool = False
     owes: bool = False
 
@@ -294,9 +300,18 @@ class Schedule:
         wakes = worker.player.wakes
         return wakes is not None and wakes > self.time.passed
 
+    def held(self) -> list[tuple[str, str]]:
+        """The records of which something is under way, with their types."""
+        workers = {id(w): w for w in [*self._workers, *(f.worker for f in self._flights)]}
+        return [(w.kind, record) for w in workers.values() for record in w.epochs]
+
     # Time
 
     def _pass_time(self) -> None:
+        if self._flights and self._chance.random() < 0.6:
+            # Slowly: others are to act while a request is on its way.
+            self._advance(round(self._chance.uniform(4, 16), 2))
+            return
         kind = self._chance.random()
         if kind < 0.12:
             self.time.set_back(seconds := self._chance.choice((5.0, 90.0, 600.0)))
@@ -417,6 +432,8 @@ class Schedule:
             self.stage.tell_time(worker.connection, self.time)
         answer = function(*arguments, **named)
         if name == "claim_changes":
+            if answer:
+                worker.kind = KINDS[arguments[0]]
             for change in answer:
                 worker.epochs[str(change.record)] = change.epoch
                 self._newest[str(change.record)] = change.epoch
