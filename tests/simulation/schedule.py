@@ -285,13 +285,15 @@ class Schedule:
             choices.append((mood.sleeps, self._sleep, (ready,)))
         if mortal := [w for w in self._workers if not w.owes]:
             choices.append((mood.deaths, self._crash, (mortal,)))
+            if late := [w for w in mortal if w.sent_late]:
+                choices.append((3 * mood.deaths, self._crash, (late,)))
         if len(self._open) < SESSIONS:
             choices.append((mood.transactions, self._open_transaction, ()))
         if self._open:
             choices.append((5, self._write_on, ()))
             choices.append((6, self._end_transaction, ()))
         if self._flights:
-            choices.append((8, self._land_one, ()))
+            choices.append((3, self._land_one, ()))
         (chosen,) = self._chance.choices(choices, [weight for weight, _, _ in choices])
         _, act, arguments = chosen
         act(*arguments)
