@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants bench lint check freeze types sandbox sandbox-http sandbox-stop clean
+.PHONY: help demo test mutants soak bench lint check freeze types sandbox sandbox-http sandbox-stop clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,10 @@ test: .venv/.dev ## Run all tests
 
 mutants: .venv/.dev ## Break the SQL on purpose; every time a test must notice
 	@$(BIN)/python tests/mutants.py
+
+soak: .venv/.dev ## Play schedules of the outbox: make soak SOAK_SEEDS=5000, or SOAK_MINUTES=30
+	@$(BIN)/python tests/simulation/soak.py --first $(or $(SOAK_FIRST),1) \
+	  $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES),--seeds $(or $(SOAK_SEEDS),500))
 
 bench: .venv/.bench ## Measure it beside its baselines
 	@$(BIN)/python -m bench

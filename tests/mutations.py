@@ -5,6 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def rewritten(function: str, *changes: tuple[str, str]) -> str:
+    """A statement that makes several changes of one function, each wherever its text is."""
+    lines = "\n".join(
+        f"  if strpos(v_text, $old${old}$old$) = 0 then raise 'not there: %', $old${old}$old$;"
+        f" end if;\n  v_text := replace(v_text, $old${old}$old$, $new${new}$new$);"
+        for old, new in changes
+    )
+    return (
+        "do $do$ declare v_text text := (select pg_catalog.pg_get_functiondef(p.oid)"
+        " from pg_catalog.pg_proc p where p.pronamespace::regnamespace::text || '.' || p.proname"
+        f" = '{function}');\nbegin\n{lines}\n  execute v_text; end $do$"
+    )
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One thing broken on purpose.
@@ -33,6 +47,7 @@ ATTENDANCE = ISOLATION + "test_races_of_attendance.py"
 WRITERS = ISOLATION + "test_races_with_other_writers.py"
 JAMS = ISOLATION + "test_jams.py"
 LOGINS = "tests/py/test_logins.py"
+SIMULATION = "tests/simulation/test_simulation.py"
 CALLS = ISOLATION + "test_races_for_calls.py"
 RESERVE_SQL, SETTLE_SQL = "tests/sql/reserve_call.sql", "tests/sql/settle_call.sql"
 EVENTS = "tests/py/test_events.py"
@@ -44,6 +59,8 @@ CASCADE = "hubspot_sync.hubspot_mock_exams_cascade"
 COUNT = "hubspot_sync.hubspot_bookings_seats"
 LEDGER = "hubspot_sync.hubspot_contact_credits_ledger"
 POST = "hubspot_sync.post_credit"
+CLAIM, FINISH = "hubspot_sync.claim_changes", "hubspot_sync.finish_changes"
+FAIL, ENQUEUE = "hubspot_sync.fail_changes", "hubspot_sync.enqueue_change"
 RESERVE, SETTLE = "hubspot_sync.reserve_call", "hubspot_sync.settle_call"
 FOLLOW = "hubspot_sync.follow_limits"
 TICK = "hubspot_sync.append_events"
@@ -538,6 +555,126 @@ MUTANTS = [
         "alter function api.create_booking(text, text, text, text, text, text, text)"
         " reset lock_timeout",
         (f"{JAMS} give_up",),
+    ),
+    # The outbox
+    Mutant(
+        "an unanswered send is not sent again",
+        FINISH,
+        "where f.unanswered or not f.closed;",
+        "where not f.closed;",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a refused acknowledgement is forgotten",
+        FINISH,
+        "where f.unanswered or not f.closed;",
+        "where f.unanswered;",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "the second send goes at once",
+        FINISH,
+        "case when f.closed then v_now + v_longest else v_now end",
+        "v_now",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "an acknowledgement asks for no epoch",
+        None,
+        "",
+        rewritten(FINISH, ("and o.epoch = r.epoch", ""), ("and q.epoch = r.epoch", "")),
+        (SIMULATION,),
+    ),
+    Mutant(
+        "an acknowledgement closes all up to its last id",
+        FINISH,
+        "where q.id = any (v_ids)\n       and q.record = r.record\n       and q.epoch = r.epoch",
+        "where q.id <= (select max(u.id) from unnest(v_ids) u (id))\n"
+        "       and q.record = r.record",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "an acknowledgement closes all of the record",
+        FINISH,
+        "where q.id = any (v_ids)\n       and q.record = r.record\n       and q.epoch = r.epoch",
+        "where q.table_name = p_table\n       and q.record = r.record",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a record reborn in HubSpot is not sent whole",
+        FINISH,
+        "where coalesce(b.hubspot_id, c.hubspot_id) <> f.hubspot_id",
+        "where false",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a second send forgets the exam that was left",
+        FINISH,
+        "coalesce(f.deleted, jsonb_build_object('@exam', x.exam))",
+        "f.deleted",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a claim ignores leases",
+        None,
+        "",
+        rewritten(
+            CLAIM,
+            ("and q.next_attempt_at <= v_now", ""),
+            ("and (o.id < q.id or o.next_attempt_at > v_now)", "and o.id < q.id"),
+            ("and o.next_attempt_at > v_now\n              limit 1", "and false\n limit 1"),
+        ),
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a change of an earlier id slips past a lease",
+        CLAIM,
+        "and (o.id < q.id or o.next_attempt_at > v_now)",
+        "and o.id < q.id",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a lease that ended unanswered is forgotten",
+        CLAIM,
+        "unanswered = q.unanswered or q.epoch is not null",
+        "unanswered = q.unanswered",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a claim believes the shadow though a worker may have sent",
+        CLAIM,
+        "and (p.key = any (s.keys_tried)\n                 or",
+        "and (",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "what was tried and then deleted is nothing",
+        CLAIM,
+        "d.is_new and not d.tried then",
+        "d.is_new then",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a failure without an answer is taken for one that was not applied",
+        FAIL,
+        "unanswered = q.unanswered or f.unanswered",
+        "unanswered = q.unanswered",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a failure asks for no epoch",
+        None,
+        "",
+        rewritten(FAIL, ("and o.epoch = f.epoch", ""), ("and q.epoch = f.epoch", "")),
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a change is compared with the shadow while others are open",
+        ENQUEUE,
+        "or exists (select from hubspot_sync.sync_queue q\n"
+        "                        where q.record = p_record and not q.synced)",
+        "",
+        (SIMULATION,),
     ),
     # HubSpot's calls
     Mutant(
