@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from glue import budget, cli_queue, config, display, doctor, drain, follow, importing, queue
+from glue import budget, cli_drain, cli_events, cli_queue, config, display, doctor, importing
 from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
@@ -30,80 +30,17 @@ def main() -> None:
       HUBSPOT_BASE_URL       default https://api.hubapi.com
       HUBSPOT_BOOKING_TYPE   the bookings' object type id     (the same)
       HUBSPOT_EXAM_TYPE      the exams' object type id        (the same)
-      REDIS_URL              optional
+      REDIS_URL              optional                        (needed for events)
     \b
     Without a terminal, as under cron, success is silent; trouble goes to stderr. With --json
     every command prints one object.
     """
 
 
+main.add_command(cli_drain.drain)
+main.add_command(cli_drain.push)
 main.add_command(cli_queue.queue)
 main.add_command(cli_queue.prune)
-
-
-@main.command("drain")
-@click.option("--once/--follow", default=True, help="Until nothing is due, or as a service.")
-@click.option("--lease", default=120.0, show_default=True, help="Seconds a claimed batch is ours.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be sent, and what is stuck and why.")
-@json_option
-def drain_command(once: bool, lease: float, dry_run: bool, as_json: bool) -> None:
-    """Send the outbox to HubSpot.
-
-    \b
-    Examples:
-      glue drain --once            # cron: */2 * * * *
-      glue drain --follow          # a service; SIGTERM ends it after the batch in hand
-      glue drain --once --json
-      glue drain --dry-run         # sends nothing
-    """
-    if dry_run:
-        with connect(config.database_url()) as connection:
-            seen = queue.preview(Rpc(connection))
-        if as_json:
-            print_json(dataclasses.asdict(seen))
-        else:
-            display.preview(seen, queue.MOST)
-        return
-    settings = config.hubspot()
-    longest = settings.timeout + budget.PATIENCE
-    if lease <= longest:
-        raise click.UsageError(f"--lease must be longer than a request: {longest:g} s")
-    stop = follow.stop_on_signals()
-    with HubSpot(settings) as hubspot:
-        if once:
-            with connect(config.database_url()) as connection:
-                rpc = Rpc(connection)
-                hubspot.meter = budget.Budget(rpc)
-                with display.spinner("sending", quiet=as_json) as progress:
-                    worker = drain.Drain(
-                        rpc, hubspot, lease=lease, stopped=stop.is_set, progress=progress
-                    )
-                    report = worker.run_once()
-                status = rpc.queue_status()
-            if as_json:
-                print_json({**dataclasses.asdict(report), "queue": status})
-            else:
-                display.drained(report, status, watched=is_watched())
-            if report.forbidden:
-                sys.exit(77)
-            if report.dead or any(row["dead"] for row in status):
-                sys.exit(1)
-            if report.failed:
-                sys.exit(75)
-            return
-
-        def run() -> bool:
-            # A connection a round: a server that came back is found, and none is held idle.
-            with connect(config.database_url()) as connection:
-                rpc = Rpc(connection)
-                hubspot.meter = budget.Budget(rpc)
-                worker = drain.Drain(rpc, hubspot, lease=lease, stopped=stop.is_set)
-                report = worker.run_once()
-            if report.sent or report.failed:
-                print_json(dataclasses.asdict(report)) if as_json else display.line(report)
-            return bool(report.sent)
-
-        follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
 
 
 @main.command("import")
@@ -253,3 +190,6 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
     else:
         display.demo(figures, analytics)
     demo.judge(figures)
+
+
+main.add_command(cli_events.main)
