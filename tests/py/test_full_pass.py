@@ -1,7 +1,7 @@
 """The full pass: what differs is found and sent, what agrees costs no call."""
 
 import pytest
-from hubspot_world import BOOKING_TYPE, BOOKINGS, CONTACTS, EXAMS
+from hubspot_world import BOOKING_TYPE, BOOKINGS, EXAMS
 
 from glue import push
 from glue.db import connect
