@@ -76,36 +76,41 @@ begin
             or not exists (select from hubspot_sync.sync_queue q
                             where q.record = p.id and not q.synced and q.dead_at is null))
   ), dead as materialized (
-    select q.id, q.record, d.properties is not null
-                           and exists (select from jsonb_object_keys(d.properties) k (key)
-                                        where not exists (
-                                          select from hubspot_sync.sync_queue o
-                                           where o.record = q.record
-                                             and not o.synced
-                                             and o.dead_at is not null
-                                             and coalesce(o.new_data ? k.key, true)))
-                             as waits
+    select p.id, array_agg(distinct q.id) as ids, array_agg(distinct k.key) as keys,
+           bool_or(q.new_data is null) as whole
       from page p
-      join hubspot_sync.sync_queue q
-        on q.record = p.id and not q.synced and q.dead_at is not null
-      left join differing d on d.id = p.id
-    union all
-    select q.id, q.record, false
-      from hubspot_sync.sync_queue q
-     where p_after is null
-       and q.table_name = p_table
-       and not q.synced
-       and q.dead_at is not null
-       and hubspot_sync.record_properties(p_table, q.record) is null
+     cross join lateral (
+       select o.id, o.new_data
+         from hubspot_sync.sync_queue o
+        where o.record = p.id and not o.synced and o.dead_at is not null
+       offset 0) q
+      left join lateral jsonb_object_keys(q.new_data) k (key) on true
+     where not exists (select from hubspot_sync.sync_queue o
+                        where o.record = p.id and not o.synced and o.dead_at is null)
+     group by p.id
+  ), first as materialized (
+    select d.id, d.hubspot_id,
+           case when f.whole then '{}'
+                when f.id is null then d.properties
+                else d.properties - array_remove(f.keys, null) end as properties
+      from differing d
+      left join dead f on f.id = d.id
   ), in_order as materialized (
     select q.id
       from hubspot_sync.sync_queue q
-     where q.id in (select d.id
-                      from dead d
-                     where not d.waits
-                       and not exists (
-                         select from hubspot_sync.sync_queue o
-                          where o.record = d.record and not o.synced and o.dead_at is null))
+     where q.id in (
+             select unnest(f.ids)
+               from dead f
+              where f.id not in (select o.id from first o where o.properties <> '{}')
+             union all
+             select o.id
+               from hubspot_sync.sync_queue o
+              where p_after is null
+                and o.table_name = p_table
+                and not o.synced
+                and o.dead_at is not null
+                and hubspot_sync.record_properties(p_table, o.record) is null)
+       and not q.synced
      order by q.id
        for update
   ), revived as (
@@ -120,8 +125,8 @@ begin
     insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
     select p_table, d.id,
            case when d.hubspot_id is null then 'insert' else 'resend' end, d.properties
-      from differing d
-     where d.id not in (select r.record from revived r)
+      from first d
+     where d.properties <> '{}'
      order by d.id
     returning record
   )

@@ -25,7 +25,8 @@ def finish(worker: Session, changes: list[dict], table: str = BOOKINGS) -> Step:
             "record": str(change["record"]),
             "epoch": change["epoch"],
             "hubspot_id": change["hubspot_id"] or f"H-{change['unique_value']}",
-            "keys": list(change["properties"]),
+            "sent": change["properties"]
+            | {link: change[f"{link[1:]}_hubspot_id"] or "" for link in change["associate"]},
         }
         for change in changes
     ]
@@ -212,6 +213,118 @@ def test_a_lease_that_ended_unanswered_is_sent_again_after_the_longest_request(w
     )
     assert resends == [{"later": True}]
     assert claim(worker).rows() == []
+
+
+def test_a_claim_a_late_acknowledgement_and_a_late_failure_never_deadlock(world):
+    world.exam(capacity=10)
+    # The ids of the records run against those of the rows.
+    for number, record in ((1, "f" * 8), (2, "8" * 8), (3, "0" * 8)):
+        world.execute(
+            "insert into hubspot_sync.hubspot_bookings"
+            " (id, booking_id, mock_exam_id, student_id, student_email)"
+            " values ((%(record)s || '-0000-4000-8000-000000000000')::uuid, 'B' || %(number)s,"
+            "         'E1', 'S' || %(number)s, %(number)s || '@example.com')",
+            record=record,
+            number=str(number),
+        )
+    world.execute("update hubspot_sync.hubspot_bookings set attendance = 'Yes'")
+    holder, slow, failing, quick = world.sessions("holder", "slow", "failing", "quick")
+    stale = claim(slow).rows()
+    assert len(stale) == 3
+    let_time_pass(world)
+    holder.begin()
+    holder.run(
+        "select from hubspot_sync.sync_queue where id = (select max(id) from"
+        " hubspot_sync.sync_queue where table_name = 'hubspot_bookings') for update"
+    )
+    claiming = claim(quick)
+    claiming.waits_for(holder)
+    finishing = finish(slow, list(reversed(stale)))
+    finishing.waits_for(holder, quick)
+    failures = [
+        {
+            "record": str(change["record"]),
+            "epoch": change["epoch"],
+            "error": "late",
+            "unanswered": True,
+        }
+        for change in reversed(stale)
+    ]
+    giving_back = failing.start(
+        "select hubspot_sync.fail_changes('hubspot_bookings', %(failures)s)",
+        failures=Jsonb(failures),
+    )
+    giving_back.waits_for(holder, quick, slow)
+    holder.commit()
+    fresh = claiming.rows()
+    assert records(fresh) == records(stale)
+    assert finishing.row()["closed"] == 0
+    giving_back.rows()
+    assert finish(quick, fresh).row()["closed"] == 3
+    for _ in range(2):
+        let_time_pass(world)
+        finish(quick, claim(quick).rows()).rows()
+    assert open_changes(world) == 0
+
+
+def test_a_full_pass_an_acknowledgement_and_a_claim_never_deadlock(world):
+    world.exam(capacity=10)
+    for number, record in ((1, "f" * 8), (2, "0" * 8)):
+        world.execute(
+            "insert into hubspot_sync.hubspot_bookings"
+            " (id, booking_id, mock_exam_id, student_id, student_email)"
+            " values ((%(record)s || '-0000-4000-8000-000000000000')::uuid, 'B' || %(number)s,"
+            "         'E1', 'S' || %(number)s, %(number)s || '@example.com')",
+            record=record,
+            number=str(number),
+        )
+    worker, passing, quick, holder = world.sessions("worker", "passing", "quick", "holder")
+    finish(worker, claim(worker).rows()).rows()
+    # Of both records there is a dead letter, and a change of the same property in flight.
+    world.execute("update hubspot_sync.hubspot_bookings set attendance = 'Yes'")
+    world.execute(
+        "update hubspot_sync.sync_queue set dead_at = now()"
+        " where not synced and table_name = 'hubspot_bookings'"
+    )
+    world.execute("update hubspot_sync.hubspot_bookings set attendance = 'No'")
+    changes = claim(worker).rows()
+    assert len(changes) == 2
+    holder.begin()
+    holder.run(
+        "select from hubspot_sync.sync_queue where id ="
+        " (select max(id) from hubspot_sync.sync_queue where dead_at is not null) for update"
+    )
+    finishing = finish(worker, list(reversed(changes)))
+    finishing.waits_for(holder)
+    comparing = passing.start("select * from hubspot_sync.queue_differences('hubspot_bookings')")
+    comparing.settle(holder, worker)
+    claiming = claim(quick)
+    claiming.settle(holder, worker, passing)
+    holder.commit()
+    assert finishing.row()["closed"] == 2
+    comparing.rows()
+    assert claiming.rows() == []
+    assert open_changes(world) == 0
+
+
+def test_a_full_pass_queues_a_change_that_is_being_made_neither_twice_nor_never(world):
+    world.exam(capacity=10)
+    world.students("ann")
+    world.booked("ann")
+    writer, passing, worker = world.sessions("writer", "passing", "worker")
+    finish(worker, claim(worker).rows()).rows()
+    writer.begin()
+    writer.run("update hubspot_sync.hubspot_bookings set attendance = 'Yes'")
+    compare = "select queued from hubspot_sync.queue_differences('hubspot_bookings')"
+    assert passing.run(compare) == [{"queued": 0}]
+    writer.commit()
+    assert passing.run(compare) == [{"queued": 0}]
+    assert open_changes(world) == 1
+    (change,) = claim(worker).rows()
+    assert passing.run(compare) == [{"queued": 0}]
+    finish(worker, [change]).rows()
+    assert passing.run(compare) == [{"queued": 0}]
+    assert open_changes(world) == 0
 
 
 # Workers and writers

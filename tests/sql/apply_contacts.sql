@@ -1,5 +1,5 @@
 begin;
-select plan(33);
+select plan(36);
 
 create function pg_temp.contact(p_id text, p_properties jsonb) returns jsonb language sql as $$
   select jsonb_build_object('id', p_id, 'createdAt', '2029-01-01T08:00:00.000Z', 'properties',
@@ -125,6 +125,25 @@ select row_eq(
   row(1::bigint, 'C-20'::text, 3), 'it is one contact, with the balance it has here');
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');
+
+-- A change made here that HubSpot does not have yet --------------------------------------------
+delete from hubspot_sync.sync_queue;
+insert into hubspot_sync.hubspot_contact_credits
+  (hubspot_id, student_id, email, firstname, lastname)
+values ('P-1', 'P-1', 'p1@example.com', 'Old', 'Old');
+update hubspot_sync.hubspot_contact_credits set firstname = 'New' where hubspot_id = 'P-1';
+select hubspot_sync.apply_contacts('[{"id": "P-1", "properties": {"student_id": "P-1",
+  "email": "p1@example.com", "firstname": "Old", "lastname": "Theirs"}}]');
+select row_eq($$select firstname, lastname from hubspot_sync.hubspot_contact_credits
+                 where hubspot_id = 'P-1'$$,
+              row('New'::text, 'Theirs'::text),
+              'what was changed here is protected while it is queued, the rest follows HubSpot');
+select results_eq('select new_data from hubspot_sync.sync_queue where not synced',
+                  $$values ('{"firstname": "New"}'::jsonb)$$, 'and stays queued');
+select is((select s.properties ->> 'firstname' from hubspot_sync.sync_shadow s
+             join hubspot_sync.hubspot_contact_credits c on c.id = s.record
+            where c.hubspot_id = 'P-1'), null,
+          'HubSpot is not believed to hold it');
 
 select * from finish();
 rollback;

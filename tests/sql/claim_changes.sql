@@ -1,5 +1,5 @@
 begin;
-select plan(45);
+select plan(61);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -240,6 +240,95 @@ set local test.later = '5 hours';
 select pg_temp.claim();
 select is((select operation from claimed where record = pg_temp.id(30)), 'upsert',
           'it is sent when its time has come');
+
+-- The shadow -----------------------------------------------------------------------------------
+set local test.later = '10 days';
+select count(pg_temp.claim()), count(hubspot_sync.finish_changes('hubspot_bookings', (
+  select jsonb_agg(jsonb_build_object('record', c.record, 'epoch', c.epoch, 'sent', c.properties))
+    from claimed c)));
+delete from hubspot_sync.sync_queue;
+select hubspot_sync.note_shadow('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+  'record', pg_temp.id(30), 'properties',
+  hubspot_sync.record_properties('hubspot_bookings', pg_temp.id(30)))));
+update hubspot_sync.hubspot_bookings set attendance = 'no' where booking_id = 'BK-30';
+update hubspot_sync.hubspot_bookings set attendance = 'yes' where booking_id = 'BK-30';
+select pg_temp.claim();
+select row_eq('select operation, properties from claimed where record = pg_temp.id(30)',
+              row('nothing'::text, '{}'::jsonb), 'a change there and back is nothing to send');
+select pg_temp.done(30, (select epoch from claimed where record = pg_temp.id(30)));
+update hubspot_sync.hubspot_bookings set attendance = 'no' where booking_id = 'BK-30';
+select pg_temp.claim();
+select hubspot_sync.fail_changes('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+  'record', c.record, 'epoch', c.epoch, 'error', 'time-out', 'permanent', true)))
+  from claimed c where c.record = pg_temp.id(30);
+update hubspot_sync.hubspot_bookings set attendance = 'yes' where booking_id = 'BK-30';
+select pg_temp.claim();
+select is((select properties from claimed where record = pg_temp.id(30)),
+          '{"attendance": "yes"}'::jsonb,
+          'unless a worker was handed it in between, though that ended as a dead letter');
+select pg_temp.done(30, (select epoch from claimed where record = pg_temp.id(30)));
+delete from hubspot_sync.sync_queue;
+
+-- Links that a tried change may have made ------------------------------------------------------
+insert into hubspot_sync.sync_queue
+  (table_name, record, operation, old_data, new_data, last_sync_attempt)
+values ('hubspot_bookings', pg_temp.id(30), 'update', '{"@exam": "E-1"}', '{"@exam": "E-7"}',
+        now()),
+       ('hubspot_bookings', pg_temp.id(30), 'update', '{"@exam": "E-7"}', '{"@exam": "E-8"}',
+        null),
+       ('hubspot_bookings', pg_temp.id(30), 'update', '{"@exam": "E-8"}', '{"@exam": "E-1"}',
+        null);
+select pg_temp.claim();
+select is((select left_exam_hubspot_ids from claimed where record = pg_temp.id(30)), array['E-7'],
+          'of exams passed through only those a worker may have linked are left');
+delete from hubspot_sync.sync_queue;
+
+-- Pauses ---------------------------------------------------------------------------------------
+update hubspot_sync.hubspot_bookings set attendance = 'p' where booking_id = 'BK-30';
+create function pg_temp.paused(p_scope text, p_at interval, p_for interval) returns bigint
+  language sql as $$
+  delete from hubspot_sync.sync_pauses;
+  update hubspot_sync.sync_queue set epoch = null, next_attempt_at = now() where not synced;
+  insert into hubspot_sync.sync_pauses (scope, reason, paused_by, paused_at, until)
+  values (p_scope, 'a reason', 'somebody', hubspot_sync.clock() + p_at,
+          hubspot_sync.clock() + p_at + p_for);
+  select pg_temp.claim()
+$$;
+select is(pg_temp.paused(t.scope, t.at, t.long), t.claimed, t.fact)
+  from (values
+    ('hubspot_bookings', '-1 minute'::interval, '2 minutes'::interval, 0::bigint,
+     'while its table is paused nothing is claimed'),
+    ('*', '-1 minute', '2 minutes', 0, 'nor while all is'),
+    ('*', '-1 minute', null, 0, 'nor while a pause has no end'),
+    ('hubspot_mock_exams', '-1 minute', '2 minutes', 1, 'a pause of another table stops nothing'),
+    ('*', '-2 minutes', '2 minutes', 1, 'nor one that is over'),
+    ('*', '5 years', '2 minutes', 1, 'nor one made while the clock was ahead'),
+    ('*', '5 years', null, 0, 'unless somebody has to end it')
+  ) as t (scope, at, long, claimed, fact);
+delete from hubspot_sync.sync_pauses;
+delete from hubspot_sync.sync_queue;
+
+-- Lanes ----------------------------------------------------------------------------------------
+insert into hubspot_sync.sync_queue (table_name, record, operation, lane, new_data)
+values ('hubspot_bookings', pg_temp.id(5), 'resend', 'bulk', '{"attendance": null}'),
+       ('hubspot_bookings', pg_temp.id(30), 'resend', 'bulk', '{"attendance": null}'),
+       ('hubspot_bookings', pg_temp.id(30), 'resend', 'urgent', '{"dominant_hand": null}');
+create function pg_temp.lanes(p_lane text) returns text language sql as $$
+  select string_agg(right(c.record::text, 2) || ' ' || c.lane, ', ')
+    from hubspot_sync.claim_changes('hubspot_bookings', 100, '2 minutes', p_lane) c
+$$;
+savepoint unclaimed;
+select is(pg_temp.lanes('urgent'), '30 urgent', 'the urgent lane has urgent records alone');
+rollback to unclaimed;
+select is(pg_temp.lanes('bulk'), '30 urgent, 05 bulk', 'the bulk lane has all, urgent ones first');
+rollback to unclaimed;
+select is(pg_temp.lanes(null), '30 urgent, 05 bulk', 'so has no lane');
+rollback to unclaimed;
+update hubspot_sync.settings set value = 'thrifty' where key = 'profile';
+select is(pg_temp.lanes(null), '30 urgent', 'but for the thrifty, for whom it is the urgent one');
+select is(pg_temp.lanes('bulk'), '05 bulk', 'who may ask for the rest');
+select throws_ok($$select hubspot_sync.claim_changes('hubspot_bookings', 1, '1 minute', 'slow')$$,
+                 '22023', null, 'an unknown lane is refused');
 
 select * from finish();
 rollback;

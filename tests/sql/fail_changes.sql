@@ -1,5 +1,5 @@
 begin;
-select plan(33);
+select plan(35);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -149,6 +149,24 @@ select is(hubspot_sync.fail_changes('hubspot_bookings', jsonb_build_array(jsonb_
 -- One error a record, for all its changes.
 select is((select count(*) from hubspot_sync.sync_errors where record = pg_temp.id(6)), 1::bigint,
           'a record has one open error');
+
+-- A late failure of a record that was deleted meanwhile ----------------------------------------
+set local test.later = '10 days';
+insert into hubspot_sync.hubspot_bookings (id, booking_id, mock_exam_id, student_id, student_email)
+values (pg_temp.id(7), 'BK-7', 'E-1', 'S-7', '7@example.com');
+select pg_temp.claim();
+create temp table late as select * from claimed where record = pg_temp.id(7);
+delete from hubspot_sync.hubspot_bookings where booking_id = 'BK-7';
+delete from hubspot_sync.sync_queue where record = pg_temp.id(7);
+select is(hubspot_sync.fail_changes('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+            'record', record, 'epoch', epoch, 'error', 'time-out', 'unanswered', true,
+            'charged', false, 'unique_value', unique_value))), 0, 'it makes no dead letter')
+  from late;
+set local test.later = '11 days';
+select pg_temp.claim();
+select row_eq('select operation, unique_value from claimed where record = pg_temp.id(7)',
+              row('archive'::text, 'BK-7'::text),
+              'what it may have made is looked for by its booking id and archived');
 
 select * from finish();
 rollback;

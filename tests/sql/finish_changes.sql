@@ -1,5 +1,5 @@
 begin;
-select plan(64);
+select plan(71);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -241,6 +241,60 @@ select pg_temp.claim();
 select is(pg_temp.answer(5, null), 1, 'a booking that left for an exam that is not here');
 select row_eq($$select total_bookings, taken from totals where hubspot_id = 'E-1'$$, row(4, 4),
               'is counted no more where it was');
+
+-- A late worker and a record that was deleted meanwhile -------------------------------------
+set local test.later = '10 days';
+insert into hubspot_sync.hubspot_bookings (id, booking_id, mock_exam_id, student_id, student_email)
+values (pg_temp.id(20), 'BK-20', 'E-1', 'S-20', '20@example.com');
+select pg_temp.claim();
+create temp table late as select * from claimed where record = pg_temp.id(20);
+delete from hubspot_sync.hubspot_bookings where booking_id = 'BK-20';
+set local test.later = '11 days';
+select pg_temp.claim();
+select count(pg_temp.answer(20, null));
+set local test.later = '12 days';
+select pg_temp.claim();
+select count(pg_temp.answer(20, null));
+select is((select count(*) from open where number = 20), 0::bigint,
+          'a deleted record is archived, and once more after an unanswered send');
+delete from claimed;
+insert into claimed select * from late;
+select is(pg_temp.answer(20, 'B-20'), 0, 'a worker may come back after all that');
+set local test.later = '13 days';
+select pg_temp.claim();
+select row_eq('select operation, hubspot_id from claimed where record = pg_temp.id(20)',
+              row('archive'::text, 'B-20'::text), 'what it brought back is archived');
+select count(pg_temp.answer(20, null));
+
+-- Both links of two moves --------------------------------------------------------------------
+delete from hubspot_sync.sync_queue where record = pg_temp.id(1);
+insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data, unanswered)
+values ('hubspot_bookings', pg_temp.id(1), 'update', '{"@exam": "E-7"}', '{"@exam": "E-8"}', true),
+       ('hubspot_bookings', pg_temp.id(1), 'resend', '{"@exam": "E-8"}', '{"@exam": null}', true);
+select pg_temp.claim();
+select count(pg_temp.answer(1, 'B-1'));
+select bag_eq(
+  $$select q.old_data ->> '@exam' from hubspot_sync.sync_queue q
+     where q.record = pg_temp.id(1) and not q.synced and q.operation = 'resend'$$,
+  array['E-7', 'E-8'], 'after an unanswered move the links to every exam it left are ended again');
+
+-- A dead letter whose request may still arrive -----------------------------------------------
+set local test.later = '14 days';
+select pg_temp.claim();
+select count(pg_temp.answer(1, 'B-1'));
+insert into hubspot_sync.sync_queue
+  (table_name, record, operation, new_data, unanswered, dead_at)
+values ('hubspot_bookings', pg_temp.id(1), 'update', '{"attendance": "old"}', true, now());
+update hubspot_sync.hubspot_bookings set attendance = 'new' where booking_id = 'BK-1';
+select pg_temp.claim();
+select is(pg_temp.answer(1, 'B-1'), 1, 'what a dead letter was about is sent');
+select row_eq('select operation, new_data, wait from open where number = 1',
+              row('resend'::text, '{"attendance": null}'::jsonb, '60 seconds'::interval),
+              'the dead letter is settled, and its value sent again when it cannot arrive any more');
+set local test.later = '15 days';
+select pg_temp.claim();
+select count(pg_temp.answer(1, 'B-1'));
+select is((select count(*) from open where number = 1), 0::bigint, 'once');
 
 -- Bad input ----------------------------------------------------------------------------------
 select throws_ok(
