@@ -26,7 +26,7 @@ soak: .venv/.dev ## Play schedules of the outbox: make soak SOAK_SEEDS=5000, or 
 	@$(BIN)/python tests/simulation/soak.py --first $(or $(SOAK_FIRST),1) \
 	  $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES),--seeds $(or $(SOAK_SEEDS),500))
 
-bench: .venv/.demo ## Measure it beside its baselines
+bench: .venv/.bench ## Measure it beside its baselines
 	@$(BIN)/python -m bench
 
 lint: .venv/.dev ## Check the style of Python and SQL and the direction of imports
@@ -75,6 +75,11 @@ clean: ## Delete .venv and everything else that was made here
 	@echo "Installing what the demo needs (about 150 MB) ..." >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[sandbox]' >&2
 	@touch $@
+
+.venv/.bench: pyproject.toml | .venv/bin/pip
+	@echo "Installing what the benchmarks need (about 180 MB) ..." >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' >&2
+	@touch $@ .venv/.demo
 
 .venv/.dev: pyproject.toml | .venv/bin/pip
 	@echo "Installing what the tests need (about 270 MB) ..." >&2

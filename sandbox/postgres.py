@@ -152,6 +152,7 @@ def _settings(
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "max_connections": "320",
+        "max_prepared_transactions": "4",  # for tests: a transaction no session holds
         "shared_buffers": shared_buffers,
         "timezone": "UTC",
         "log_timezone": "UTC",

@@ -50,6 +50,7 @@ LOGINS = "tests/py/test_logins.py"
 SIMULATION = "tests/simulation/test_simulation.py"
 CALLS = ISOLATION + "test_races_for_calls.py"
 RESERVE_SQL, SETTLE_SQL = "tests/sql/reserve_call.sql", "tests/sql/settle_call.sql"
+EVENTS = "tests/py/test_events.py"
 
 BOOK, SEAT = "api.create_booking", "hubspot_sync.book_seat"
 MOVE = "api.move_booking"
@@ -62,6 +63,7 @@ CLAIM, FINISH = "hubspot_sync.claim_changes", "hubspot_sync.finish_changes"
 FAIL, ENQUEUE = "hubspot_sync.fail_changes", "hubspot_sync.enqueue_change"
 RESERVE, SETTLE = "hubspot_sync.reserve_call", "hubspot_sync.settle_call"
 FOLLOW = "hubspot_sync.follow_limits"
+TICK = "hubspot_sync.append_events"
 ADMINISTRATOR = "perform hubspot_sync.require_administrator();"
 
 MUTANTS = [
@@ -800,6 +802,49 @@ MUTANTS = [
         "elsif p_call.taken_at >= v_day_began then",
         "else",
         (SETTLE_SQL,),
+    ),
+    # Events
+    Mutant(
+        "events are taken for settled while their writers are at it",
+        TICK,
+        "v_before && v_writers or exists",
+        "exists",
+        (f"{EVENTS} late or open",),
+    ),
+    Mutant(
+        "events that did not fit are taken for settled",
+        TICK,
+        "elsif v_added = p_limit and v_highest < v_next then",
+        "elsif false then",
+        ("tests/sql/append_events.sql",),
+    ),
+    Mutant(
+        "events are logged by two tickers at once",
+        TICK,
+        "perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.append_events', 0));",
+        "",
+        (f"{EVENTS} tickers",),
+    ),
+    Mutant(
+        "events are logged with a snapshot older than the look",
+        TICK,
+        "perform hubspot_sync.require_read_committed();",
+        "",
+        (f"{EVENTS} snapshot",),
+    ),
+    Mutant(
+        "events may be deleted",
+        None,
+        "",
+        "drop trigger event_log_append_only on hubspot_sync.event_log",
+        ("tests/sql/event_log_append_only.sql",),
+    ),
+    Mutant(
+        "the position of a group of events goes back",
+        "hubspot_sync.note_position",
+        "greatest(g.position, p_position)",
+        "p_position",
+        ("tests/sql/note_position.sql",),
     ),
 ]
 

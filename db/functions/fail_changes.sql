@@ -63,7 +63,7 @@ begin
      where q.id = any (v_ids)
        and q.record = f.record
        and q.epoch = f.epoch
-       and not q.synced
+       and (q.synced or q.dead_at is not null) is not true
     returning q.record, q.dead_at, q.sync_attempts, f.error
   ), by_record as (
     select record, bool_or(dead_at is not null) as dead, max(sync_attempts) as attempts,

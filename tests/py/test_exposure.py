@@ -446,6 +446,8 @@ OF_THE_GLUE = {
     "recall", "remember", "queue_differences",
     "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
     "resume_sync", "retry_changes", "show_change",
+    "append_events", "read_events", "event_status", "open_group", "note_position",
+    "group_positions",
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ begin
      where q.id = any (v_ids)
        and q.record = r.record
        and q.epoch = r.epoch
-       and not q.synced
+       and (q.synced or q.dead_at is not null) is not true
     returning q.record, q.unanswered, q.operation, q.old_data
   ), answered as (
     select c.record, bool_or(c.unanswered) as unanswered,
