@@ -620,13 +620,6 @@ MUTANTS = [
         (SIMULATION,),
     ),
     Mutant(
-        "a change of an earlier id slips past a lease",
-        CLAIM,
-        "and (o.id < q.id or o.next_attempt_at > v_now)",
-        "and o.id < q.id",
-        (SIMULATION,),
-    ),
-    Mutant(
         "a lease that ended unanswered is forgotten",
         CLAIM,
         "unanswered = q.unanswered or q.epoch is not null",
