@@ -620,13 +620,6 @@ MUTANTS = [
         (SIMULATION,),
     ),
     Mutant(
-        "a lease that ended unanswered is forgotten",
-        CLAIM,
-        "unanswered = q.unanswered or q.epoch is not null",
-        "unanswered = q.unanswered",
-        (SIMULATION,),
-    ),
-    Mutant(
         "a claim believes the shadow though a worker may have sent",
         CLAIM,
         "and (p.key = any (s.keys_tried)\n                 or",
