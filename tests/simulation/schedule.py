@@ -202,6 +202,7 @@ class Schedule:
         self._flights: list[Flight] = []
         self._open: list[psycopg.Connection] = []
         self._newest: dict[str, int] = {}
+        self._writers: dict[str, str] = {}
         self._names: dict[str, str] = {}
 
     # Telling
@@ -523,7 +524,9 @@ class Schedule:
         answer = self.account.answer(request)
         for trace, record in self.account.versions(request):
             if number(record) < before[trace]:
-                if worker.epochs.get(trace) == self._newest.get(trace):
+                # One that was deleted here and made again is another record under the same key.
+                same = self._writers.get(record.id, trace) == trace
+                if same and worker.epochs.get(trace) == self._newest.get(trace):
                     raise Violation(
                         f"{worker.name} sets {self.name(trace)} back from number {before[trace]}"
                         f" to {number(record)}, and is not late"
@@ -532,6 +535,8 @@ class Schedule:
                 self.note(
                     f"{self.name(trace)} goes back from number {before[trace]} to {number(record)}"
                 )
+            if record is not None:
+                self._writers[record.id] = trace
         return answer
 
     def _wait(self, worker: Worker) -> None:
