@@ -20,6 +20,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "db" / "README.md",
+    ROOT / "sandbox" / "hubspot" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 # Blocks that would run the whole suite, change this tree, or check style a second time.

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; one JSON line on stdout says url and token when ready."""
     options = _parser().parse_args(arguments)
     clock = Clock()
-    store = Store(options.seed, clock, unique=not options.no_unique)
+    store = Store(options.seed, clock, unique=not options.no_unique, keys=not options.no_keys)
     if not options.empty:
         fill(store, options.seed, contacts=options.contacts, exams=options.exams)
     token = options.token or f"pat-sandbox-{secrets.token_hex(16)}"
@@ -45,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
         "--no-unique",
         action="store_true",
         help="an account in which student_id and booking_id were never declared unique",
+    )
+    parser.add_argument(
+        "--no-keys",
+        action="store_true",
+        help="an account that has neither student_id nor booking_id",
     )
     return parser
 

@@ -1,7 +1,5 @@
 """The routes of API version 2026-09 that the glue uses, as a Starlette application."""
 
-import uuid
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -57,7 +55,9 @@ def create_app(store: Store, limits: Limits, faults: Faults, token: str) -> Star
         if not request.url.path.startswith("/_sandbox"):
             gate.calls.note(f"{request.method} (no such route)", str(status))
         body = {"status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND"}
-        return JSONResponse(body | {"correlationId": str(uuid.uuid4())}, status, media_type=JSON)
+        return JSONResponse(
+            body | {"correlationId": store.correlation_id()}, status, media_type=JSON
+        )
 
     return Starlette(
         routes=routes + control.routes(gate),

@@ -6,19 +6,21 @@ from sandbox.hubspot.definitions import ObjectType
 from sandbox.hubspot.errors import invalid
 
 _FIRST_TYPE_ID = 31
+# What HubSpot defines itself is the same in every account.
+_DEFINED = {("0-1", "0-46"): 201, ("0-46", "0-1"): 202}
 
 
 class Associations:
     """Default (unlabelled) links, each stored in both directions.
 
     Args:
-        types: the account's object types; every ordered pair of two gets an association type id
-            of its own, as accounts with custom objects have.
+        types: the account's object types; every ordered pair of two has an association type id,
+            HubSpot's own or, with a custom object in it, the account's.
     """
 
     def __init__(self, types: dict[str, ObjectType]) -> None:
-        pairs = permutations(types, 2)
-        self._type_ids = {pair: n for n, pair in enumerate(pairs, start=_FIRST_TYPE_ID)}
+        own = [pair for pair in permutations(types, 2) if pair not in _DEFINED]
+        self._type_ids = {pair: n for n, pair in enumerate(own, start=_FIRST_TYPE_ID)} | _DEFINED
         self._links: dict[tuple[str, str], dict[str, dict[str, None]]] = {
             pair: {} for pair in self._type_ids
         }
@@ -30,11 +32,16 @@ class Associations:
         except KeyError:
             raise invalid(f"No association type between {origin.name} and {target.name}") from None
 
-    def target_of(self, origin: ObjectType, type_id: object) -> str | None:
-        """The object type id an association type id leads to from ``origin``, or None."""
-        for (from_id, to_id), number in self._type_ids.items():
-            if from_id == origin.id and number == type_id:
-                return to_id
+    def category(self, origin: ObjectType, target: ObjectType) -> str:
+        """Who defined the default association: ``HUBSPOT_DEFINED`` or ``USER_DEFINED``."""
+        return "HUBSPOT_DEFINED" if (origin.id, target.id) in _DEFINED else "USER_DEFINED"
+
+    def target_of(self, origin: ObjectType, category: object, type_id: object) -> str | None:
+        """The object type id an association type leads to from ``origin``, or None."""
+        for pair, number in self._type_ids.items():
+            defined = "HUBSPOT_DEFINED" if pair in _DEFINED else "USER_DEFINED"
+            if (pair[0], number, defined) == (origin.id, type_id, category):
+                return pair[1]
         return None
 
     def link(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> None:

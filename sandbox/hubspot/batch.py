@@ -4,6 +4,7 @@ Without a trace id of its own on every input one bad record rejects the whole ba
 the good records are written and the answer is 207. Nothing of a rejected batch is written.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from sandbox.hubspot.call import Call, Reply, batch_reply, inputs_of
@@ -96,7 +97,7 @@ def read(call: Call) -> Reply:
     results, missing = [], []
     for item in inputs:
         if name is None:
-            record = call.store.get(kind, item["id"], archived=archived)
+            record = call.to_read(kind, item["id"], archived=archived)
         else:
             find = call.store.find_archived if archived else call.store.find
             record = find(kind, name, item["id"])
@@ -119,17 +120,19 @@ def inline_links(call: Call, kind: ObjectType, wanted: list) -> tuple[tuple[Obje
     links = []
     for link in wanted:
         try:
-            record_id, types = link["to"]["id"], [t["associationTypeId"] for t in link["types"]]
+            record_id = link["to"]["id"]
+            types = [(t["associationCategory"], t["associationTypeId"]) for t in link["types"]]
         except (KeyError, TypeError):
             raise invalid("Some required fields were not set: [to, types]") from None
-        for type_id in types:
-            target_id = call.store.links.target_of(kind, type_id)
+        for category, type_id in types:
+            target_id = call.store.links.target_of(kind, category, type_id)
             if target_id is None:
-                raise invalid(f"No association type {type_id} from {kind.name}")
+                raise invalid(f"No association type {category} {type_id} from {kind.name}")
             target = call.store.types[target_id]
-            if call.store.get(target, record_id) is None:
+            record = call.to_write(target, record_id)
+            if record is None:
                 raise invalid(f"No {target.name} with id {record_id} to associate", id=[record_id])
-            links.append((target, record_id))
+            links.append((target, record.id))
     return tuple(links)
 
 
@@ -152,7 +155,7 @@ def _identified(call: Call, kind: ObjectType, *, required: bool) -> list[dict]:
 def _resolve(call: Call, kind: ObjectType, item: dict) -> Record | None:
     name = item.get("idProperty")
     if name is None:
-        return call.store.get(kind, item["id"])
+        return call.to_write(kind, item["id"])
     return call.store.find(kind, name, item["id"])
 
 
@@ -162,7 +165,7 @@ def _require_unique(kind: ObjectType, name: str) -> None:
 
 
 def _refuse_repeats(keys: list[str]) -> None:
-    repeated = sorted({key for key in keys if keys.count(key) > 1})
+    repeated = sorted(key for key, times in Counter(keys).items() if times > 1)
     if repeated:
         raise invalid(f"Duplicate IDs found in batch input: {repeated}.", ids=repeated)
 
@@ -176,8 +179,11 @@ def _write(call: Call, kind: ObjectType, inputs: list[dict], plan, *, partial: b
     writes: list[Write] = []
     errors: list[dict] = []
     claimed: set[tuple[str, str]] = set()
-    for item, trace in zip(inputs, traces, strict=True):
+    spoilt, refusal = call.spoilt(len(inputs)) if traced else (None, None)
+    for number, (item, trace) in enumerate(zip(inputs, traces, strict=True)):
         try:
+            if number == spoilt:
+                raise refusal
             write = plan(item)
             _claim(kind, write.properties, claimed)
         except HubSpotError as error:

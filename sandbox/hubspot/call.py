@@ -1,14 +1,15 @@
 """One request as the verbs see it, and the answers they build."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sandbox.hubspot.clock import iso
 from sandbox.hubspot.definitions import ObjectType
-from sandbox.hubspot.errors import invalid
+from sandbox.hubspot.errors import HubSpotError, invalid
 from sandbox.hubspot.limits import Settings
+from sandbox.hubspot.record import Record
 from sandbox.hubspot.store import Rule, Store
 
 
@@ -24,7 +25,8 @@ class Call:
     """What a verb works with.
 
     ``query`` has every value of a parameter; ``raw`` is the body as it came; ``rule`` is the
-    administrator's rule that is active, if any.
+    administrator's rule that is active, if any; ``partial`` says which of so many inputs is refused
+    alone, and how.
     """
 
     store: Store
@@ -32,7 +34,8 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, list[str]]
     raw: bytes
-    rule: Rule | None
+    rule: Rule | None = None
+    partial: Callable[[int], tuple[int, HubSpotError]] | None = None
 
     def kind(self, name: str = "objectType") -> ObjectType:
         """The object type a path parameter names; HubSpotError 400 when there is none."""
@@ -62,6 +65,19 @@ class Call:
             rule=self.rule,
             archived_keeps_unique=self.settings.archived_keeps_unique,
         )
+
+    def to_read(self, kind: ObjectType, record_id: str, *, archived: bool = False) -> Record | None:
+        """The record an id reads: ``store.get``, and what became of a merged id where set so."""
+        follow = self.settings.merged_reads_follow and not archived
+        return self.store.get(kind, record_id, archived=archived, follow=follow)
+
+    def to_write(self, kind: ObjectType, record_id: str) -> Record | None:
+        """The live record an id writes, likewise."""
+        return self.store.get(kind, record_id, follow=self.settings.merged_writes_follow)
+
+    def spoilt(self, size: int) -> tuple[int | None, HubSpotError | None]:
+        """The input of a batch of ``size`` that a fault refuses alone, and its refusal."""
+        return (None, None) if self.partial is None else self.partial(size)
 
     def names(self, parameter: str) -> list[str] | None:
         """A list parameter, repeated or comma-separated; None when absent."""

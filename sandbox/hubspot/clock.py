@@ -14,21 +14,25 @@ class Clock:
 
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         self._source = source
-        self._offset = 0.0
+        self._offset_ms = 0
 
     def advance(self, seconds: float) -> None:
-        """Move forward by ``seconds``; ValueError when negative."""
-        if seconds < 0:
+        """Move forward by ``seconds``, to the millisecond; ValueError when negative."""
+        self.advance_ms(round(seconds * 1000))
+
+    def advance_ms(self, ms: int) -> None:
+        """Move forward by whole milliseconds; ValueError when negative."""
+        if ms < 0:
             raise ValueError("the clock only moves forward")
-        self._offset += seconds
+        self._offset_ms += ms
 
     def seconds(self) -> float:
         """Unix time in seconds."""
-        return self._source() + self._offset
+        return self._source() + self._offset_ms / 1000
 
     def ms(self) -> int:
         """Unix time in whole milliseconds, the unit of every timestamp in the store."""
-        return int(self.seconds() * 1000)
+        return round(self._source() * 1000) + self._offset_ms
 
 
 def iso(ms: int) -> str:

@@ -4,7 +4,18 @@
 GET    /_sandbox/calls                         calls by route and status, total, 429 answers
 POST   /_sandbox/calls/reset                   start counting again
 GET    /_sandbox/faults                        the active faults, with how often each fired
-POST   /_sandbox/faults[?seed=7]               replace them by this JSON list
+POST   /_sandbox/faults[?seed=7]               replace them by this JSON list, or by a schedule,
+                                               ``{"seed": 7, "intensity": 0.2, "weights": {}}``
+GET    /_sandbox/rules                         the validation rules of the account's administrator
+POST   /_sandbox/rules                         add ``{"type", "property", "pattern", "message"}``
+DELETE /_sandbox/rules/{number}                take one away
+POST   /_sandbox/properties/{type}             add or change a property, ``{"name", "type":
+                                               "string", "options": [], "unique": false}``
+DELETE /_sandbox/properties/{type}/{name}      remove a property
+GET    /_sandbox/people                        what others do in the account, and have done
+POST   /_sandbox/people                        begin anew, ``{"seed": 7, "intensity": 0.2,
+                                               "weights": {}, "types": []}``
+POST   /_sandbox/people/act                    one action at once: drawn, or ``{"action": "merge"}``
 POST   /_sandbox/limits                        change limits, e.g. ``{"burst": 5}``; gives all
 POST   /_sandbox/clock                         ``{"advance_seconds": 10}``
 GET    /_sandbox/duplicates                    records that share what must be unique, per type
@@ -21,7 +32,7 @@ may be given bare or under ``properties``.
 """
 
 import json
-import uuid
+import re
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -29,7 +40,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.hubspot.definitions import ObjectType
+from sandbox.hubspot.definitions import FIELD_TYPES, ObjectType, Property
 from sandbox.hubspot.errors import HubSpotError
 from sandbox.hubspot.gate import Gate
 from sandbox.hubspot.record import USER, Record
@@ -48,6 +59,14 @@ def routes(gate: Gate) -> list[Route]:
         ("POST", "/_sandbox/calls/reset", control.reset),
         ("GET", "/_sandbox/faults", control.faults),
         ("POST", "/_sandbox/faults", control.replace_faults),
+        ("GET", "/_sandbox/rules", control.rules),
+        ("POST", "/_sandbox/rules", control.add_rule),
+        ("DELETE", "/_sandbox/rules/{number}", control.remove_rule),
+        ("POST", "/_sandbox/properties/{type}", control.define),
+        ("DELETE", "/_sandbox/properties/{type}/{name}", control.undefine),
+        ("GET", "/_sandbox/people", control.people),
+        ("POST", "/_sandbox/people", control.start_people),
+        ("POST", "/_sandbox/people/act", control.act),
         ("POST", "/_sandbox/limits", control.limits),
         ("POST", "/_sandbox/clock", control.clock),
         ("GET", "/_sandbox/duplicates", control.duplicates),
@@ -81,12 +100,59 @@ class Control:
         return self._gate.faults.active()
 
     def replace_faults(self, request: Request, body: object) -> object:
-        """Replace the active faults."""
+        """Replace the active faults, by a list or a schedule."""
+        if isinstance(body, dict):
+            self._gate.faults.schedule(**_drawn(body))
+            return self._gate.faults.active()
         if not isinstance(body, list) or not all(isinstance(f, dict) for f in body):
-            raise ValueError("a JSON list of faults is required")
+            raise ValueError("a JSON list of faults, or a schedule, is required")
         seed = request.query_params.get("seed")
         self._gate.faults.replace(body, None if seed is None else int(seed))
         return self._gate.faults.active()
+
+    def rules(self, request: Request, body: object) -> object:
+        """The administrator's rules."""
+        return {"results": self._gate.faults.rules()}
+
+    def add_rule(self, request: Request, body: object) -> object:
+        """A validation rule added by an administrator."""
+        self._gate.faults.add_rule(_object(body))
+        return self._gate.faults.rules()[-1]
+
+    def remove_rule(self, request: Request, body: object) -> object:
+        """A validation rule taken away."""
+        try:
+            self._gate.faults.remove_rule(int(request.path_params["number"]))
+        except KeyError:
+            raise ValueError(f"no rule {request.path_params['number']}") from None
+        return {"results": self._gate.faults.rules()}
+
+    def define(self, request: Request, body: object) -> object:
+        """A property added or changed by an administrator."""
+        kind, definition = self._kind(request), _definition(_object(body))
+        self._store.define(kind, definition)
+        return definition.as_json()
+
+    def undefine(self, request: Request, body: object) -> object:
+        """A property removed by an administrator."""
+        kind, name = self._kind(request), request.path_params["name"]
+        if name not in kind.properties or kind.properties[name].read_only:
+            raise ValueError(f"no property {name} that can be removed")
+        self._store.undefine(kind, name)
+        return {"removed": name}
+
+    def people(self, request: Request, body: object) -> object:
+        """What others do in the account."""
+        return self._gate.people.as_json()
+
+    def start_people(self, request: Request, body: object) -> object:
+        """Let others act by a seed."""
+        self._gate.people.start(**_drawn(_object(body), types=list))
+        return self._gate.people.as_json()
+
+    def act(self, request: Request, body: object) -> object:
+        """One action of others, now; null when there was nothing to do it to."""
+        return self._gate.people.act(_object(body or {}).get("action"))
 
     def limits(self, request: Request, body: object) -> object:
         """Change some limits; gives all."""
@@ -188,6 +254,32 @@ def _object(body: object) -> dict:
     return body
 
 
+def _definition(body: dict) -> Property:
+    """A property as an administrator describes it; ValueError when it makes no sense."""
+    name, type_, options = body.get("name"), body.get("type", "string"), body.get("options", [])
+    if unknown := set(body) - {"name", "type", "options", "unique"}:
+        raise ValueError(f"a property has no {sorted(unknown)}")
+    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name!r} is no name of a property")
+    if type_ not in FIELD_TYPES or not isinstance(body.get("unique", False), bool):
+        raise ValueError(f"type is one of {sorted(FIELD_TYPES)}, unique is true or false")
+    if not isinstance(options, list) or not all(isinstance(one, str) for one in options):
+        raise ValueError("options is a list of strings")
+    unique = body.get("unique", False)
+    return Property(name, type_, FIELD_TYPES[type_], tuple(options), unique)
+
+
+def _drawn(body: dict, **more: type) -> dict:
+    """The arguments of what a seed draws; ValueError when they make no sense."""
+    kinds = {"seed": int, "intensity": (int, float), "weights": dict} | more
+    for name, value in body.items():
+        if name not in kinds or not isinstance(value, kinds[name]):
+            raise ValueError(f"{name} is none of {sorted(kinds)}, or of another type")
+    if "seed" not in body:
+        raise ValueError("a seed is required")
+    return body
+
+
 def _properties(body: object) -> dict:
     fields = _object(body)
     nested = fields.get("properties", fields)
@@ -202,7 +294,7 @@ def _route(store: Store, method: str, path: str, handler: Handler) -> Route:
             with store.lock:
                 return JSONResponse(handler(request, body))
         except HubSpotError as error:
-            return JSONResponse(error.body(str(uuid.uuid4())), error.status)
+            return JSONResponse(error.body(store.correlation_id()), error.status)
         except (TypeError, ValueError) as error:
             return JSONResponse({"status": "error", "message": str(error)}, 400)
 

@@ -1,17 +1,31 @@
 """The account's object types and property definitions, as data.
 
-The two custom types carry the ids of the account this project was made for. HubSpot allows ten
-unique properties per object, each declared unique when it is created and never later.
+The two custom types carry the ids of the account this project was made for; contacts and notes
+have HubSpot's own. HubSpot allows ten unique properties per object, each declared unique when it is
+created and never later.
 """
 
 from dataclasses import dataclass, field
 
 from sandbox.hubspot.errors import invalid
 
+FIELD_TYPES = {
+    "string": "text",
+    "number": "number",
+    "date": "date",
+    "datetime": "date",
+    "enumeration": "select",
+    "bool": "booleancheckbox",
+}
+
 
 @dataclass(frozen=True)
 class Property:
-    """One property definition, the part of HubSpot's ``Property`` schema that matters here."""
+    """One property definition, the part of HubSpot's ``Property`` schema that matters here.
+
+    ``required`` refuses a record created without it; ``external`` takes ids of HubSpot's own, such
+    as owners, in place of options.
+    """
 
     name: str
     type: str = "string"
@@ -19,6 +33,8 @@ class Property:
     options: tuple[str, ...] = ()
     unique: bool = False
     read_only: bool = False
+    required: bool = False
+    external: bool = False
 
     def as_json(self) -> dict:
         """The definition as ``GET /crm/properties/…`` answers it."""
@@ -37,8 +53,8 @@ class Property:
             "hidden": False,
             "archived": False,
             "calculated": False,
-            "externalOptions": False,
-            "hubspotDefined": self.read_only,
+            "externalOptions": self.external,
+            "hubspotDefined": self.name.startswith(("hs_", "hubspot_")) or self.read_only,
             "modificationMetadata": {
                 "archivable": not self.read_only,
                 "readOnlyDefinition": self.read_only,
@@ -71,9 +87,14 @@ class ObjectType:
         """The names of the properties declared unique."""
         return tuple(p.name for p in self.properties.values() if p.unique)
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the properties no record is created without."""
+        return tuple(p.name for p in self.properties.values() if p.required)
+
     def scope(self, verb: str) -> str:
-        """The OAuth scope that reads or writes this type."""
-        family = "contacts" if self.id == "0-1" else "custom"
+        """The OAuth scope that reads or writes this type; notes go with contacts."""
+        family = "contacts" if self.id in ("0-1", "0-46") else "custom"
         return f"crm.objects.{family}.{verb}"
 
 
@@ -93,13 +114,19 @@ def _system(*names: str) -> list[Property]:
     ]
 
 
-def account_types(unique: bool = True) -> dict[str, ObjectType]:
+def account_types(unique: bool = True, keys: bool = True) -> dict[str, ObjectType]:
     """The object types of the account, by id.
 
     Args:
         unique: False gives an account whose administrator never declared ``student_id`` and
             ``booking_id`` unique; HubSpot then refuses them as ``idProperty``.
+        keys: False gives an account in which a contact has no ``student_id`` and a booking no
+            ``booking_id`` at all.
     """
+
+    def key(name: str) -> list[Property]:
+        return [Property(name, unique=unique)] if keys else []
+
     types = (
         ObjectType(
             id="0-1",
@@ -112,7 +139,7 @@ def account_types(unique: bool = True) -> dict[str, ObjectType]:
             keys=("student_id", "email"),
             history_depth=45,
             properties=_by_name(
-                Property("student_id", unique=unique),
+                *key("student_id"),
                 Property("email", unique=True),
                 *_text("firstname", "lastname"),
                 *_numbers(
@@ -136,7 +163,7 @@ def account_types(unique: bool = True) -> dict[str, ObjectType]:
             keys=("booking_id", "idempotency_key"),
             history_depth=20,
             properties=_by_name(
-                Property("booking_id", unique=unique),
+                *key("booking_id"),
                 *_text("student_id", "student_name", "student_email", "mock_exam_id", "mock_type"),
                 Property("exam_date", "date", "date"),
                 Property(
@@ -167,6 +194,23 @@ def account_types(unique: bool = True) -> dict[str, ObjectType]:
                 *_system("hs_createdate", "hs_lastmodifieddate"),
             ),
         ),
+        ObjectType(
+            id="0-46",
+            name="note",
+            plural="notes",
+            aliases=("notes", "note"),
+            created="hs_createdate",
+            modified="hs_lastmodifieddate",
+            always=("hs_object_id", "hs_createdate", "hs_lastmodifieddate"),
+            keys=(),
+            history_depth=20,
+            properties=_by_name(
+                Property("hs_timestamp", "datetime", "date", required=True),
+                Property("hs_note_body", "string", "html"),
+                Property("hubspot_owner_id", "enumeration", "select", external=True),
+                *_system("hs_createdate", "hs_lastmodifieddate"),
+            ),
+        ),
     )
     return {t.id: t for t in types}
 
@@ -180,7 +224,7 @@ def find_type(types: dict[str, ObjectType], name: str, *, by_name: bool = False)
 
     Args:
         types: the account's types, by id.
-        name: a type id, or ``contacts``; HubSpot knows custom types by their id.
+        name: a type id, ``contacts`` or ``notes``; HubSpot knows custom types by their id.
         by_name: also accept plural names such as ``bookings`` (control routes only).
 
     Raises:

@@ -1,7 +1,6 @@
 """What stands before every route: token, limits, faults; and the count of calls."""
 
 import asyncio
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,13 +10,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.hubspot.call import Call, Reply
+from sandbox.hubspot.definitions import ObjectType
 from sandbox.hubspot.errors import HubSpotError, unauthorized
-from sandbox.hubspot.faults import REFUSING, Fault, Faults
+from sandbox.hubspot.fault import REFUSING, Fault, gateway_error
+from sandbox.hubspot.faults import Faults
 from sandbox.hubspot.limits import Limits
+from sandbox.hubspot.people import People
 from sandbox.hubspot.store import Store
 
 JSON = "application/json;charset=utf-8"
 CUT = "sandbox.cut"
+SLEEP = "sandbox.sleep"
 
 Verb = Callable[[Call], Reply]
 
@@ -52,8 +55,8 @@ class Calls:
 class CutResponse(Response):
     """Closes the connection without a byte of answer.
 
-    Under :mod:`sandbox.hubspot.server` the transport is aborted; elsewhere (an in-process
-    transport) ConnectionResetError reaches the caller.
+    Whoever runs the application says in the scope how: :mod:`sandbox.hubspot.server` and
+    :mod:`sandbox.hubspot.transport` do; elsewhere ConnectionResetError reaches the caller.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +81,7 @@ class Gate:
 
     def __init__(self, store: Store, limits: Limits, faults: Faults, token: str) -> None:
         self.store, self.limits, self.faults = store, limits, faults
+        self.people = People(store, limits)
         self.calls = Calls()
         self._authorization = f"Bearer {token}"
 
@@ -94,26 +98,33 @@ class Gate:
         if request.headers.get("Authorization") != self._authorization:
             return self._refuse(unauthorized(), search)
         with self.store.lock:
+            self.people.meanwhile()
             refusal = self.limits.take(search=search)
-            struck = [] if refusal else self.faults.draw(request.url.path, self._names(request))
+            struck = [] if refusal else self.faults.draw(request.url.path, self._kinds(request))
         if struck and struck[-1].kind in REFUSING:
             refusal = struck[-1].refusal(self._scope(request))
         if refusal is not None:
             return self._refuse(refusal, search)
-        await _pause(struck, "slow_before_applying")
-        response = self._apply(request, raw, verb, search)
-        await _pause(struck, "slow")
-        kinds = {fault.kind for fault in struck}
+        kinds = {fault.kind: fault for fault in struck}
+        await _pause(request, struck, "slow_before_applying")
+        if "cut_before_applying" in kinds:
+            return CutResponse()
+        response = self._apply(request, raw, verb, search, kinds.get("partial"))
+        await _pause(request, struck, "slow")
         if "cut" in kinds:
             return CutResponse()
-        if "error_after_applying" in kinds:
-            return self._refuse(HubSpotError(502, "BAD_GATEWAY", "Bad gateway"), search)
+        if (fault := kinds.get("error_after_applying")) is not None:
+            return self._refuse(gateway_error(fault.status or 502), search)
         return response
 
-    def _apply(self, request: Request, raw: bytes, verb: Verb, search: bool) -> Response:
+    def _apply(
+        self, request: Request, raw: bytes, verb: Verb, search: bool, partial: Fault | None
+    ) -> Response:
         query = {name: request.query_params.getlist(name) for name in request.query_params}
         rule = self.faults.rule(request.url.path)
-        call = Call(self.store, self.limits.settings, request.path_params, query, raw, rule)
+        chosen = None if partial is None else self.faults.partial(partial)
+        settings = self.limits.settings
+        call = Call(self.store, settings, request.path_params, query, raw, rule, chosen)
         try:
             with self.store.lock:
                 reply = verb(call)
@@ -128,27 +139,24 @@ class Gate:
         headers = dict(error.headers)
         if not search and error.status != 401:
             headers |= self.limits.headers()
-        return JSONResponse(error.body(str(uuid.uuid4())), error.status, headers, JSON)
+        return JSONResponse(error.body(self.store.correlation_id()), error.status, headers, JSON)
 
-    def _names(self, request: Request) -> frozenset[str]:
-        names: set[str] = set()
-        for parameter in ("objectType", "fromObjectType", "toObjectType"):
-            name = request.path_params.get(parameter)
-            for kind in self.store.types.values():
-                if name in (kind.id, *kind.aliases):
-                    names |= {kind.id, *kind.aliases}
-        return frozenset(names)
+    def _kinds(self, request: Request) -> tuple[ObjectType, ...]:
+        named = {
+            request.path_params.get(parameter)
+            for parameter in ("objectType", "fromObjectType", "toObjectType")
+        }
+        kinds = self.store.types.values()
+        return tuple(kind for kind in kinds if named & {kind.id, *kind.aliases})
 
     def _scope(self, request: Request) -> str:
         read = request.method == "GET" or request.url.path.endswith(("/read", "/search"))
         verb = "read" if read else "write"
-        for kind in self.store.types.values():
-            if kind.id in self._names(request):
-                return kind.scope(verb)
-        return f"crm.objects.custom.{verb}"
+        kinds = self._kinds(request)
+        return kinds[0].scope(verb) if kinds else f"crm.objects.custom.{verb}"
 
 
-async def _pause(struck: list[Fault], kind: str) -> None:
+async def _pause(request: Request, struck: list[Fault], kind: str) -> None:
     ms = max((fault.ms for fault in struck if fault.kind == kind), default=0)
     if ms:
-        await asyncio.sleep(ms / 1000)
+        await request.scope.get(SLEEP, asyncio.sleep)(ms / 1000)

@@ -22,13 +22,17 @@ _DAY_MS = 86_400_000
 class Settings:
     """Every number that can be changed at run time.
 
-    The last six stand for what HubSpot does not promise; a client has to live with any value.
+    From ``index_lag_seconds`` on they stand for what HubSpot does not promise; a client has to live
+    with any value.
     """
 
     burst: int = 100  # calls per interval
     interval_ms: int = 10_000
     daily: int = 250_000  # calls per day, until midnight UTC
     search_per_second: int = 5
+    other_calls: int = 0  # of the burst, what another application takes of every interval
+    other_daily: int = 0  # calls it has made today
+    other_searches: int = 0  # searches it makes each second
     index_lag_seconds: float = 0.0  # how long search does not see a write
     retry_after: int | None = None  # seconds for Retry-After on a 429; None sends none
     association_inputs: int = 100  # inputs of batch/associate/default
@@ -36,6 +40,8 @@ class Settings:
     history_inputs: int = 50  # inputs or page size when a history is asked for
     update_multi_status: bool = True  # whether batch/update answers 207 too
     archived_keeps_unique: bool = False  # whether an archived record's unique value stays taken
+    merged_reads_follow: bool = False  # whether a merged id reads the record it became
+    merged_writes_follow: bool = False  # whether it writes it; else both are a 404
 
 
 class Limits:
@@ -82,9 +88,10 @@ class Limits:
         window, size, limit = self._window(search)
         while window and window[0] <= now - size:
             window.popleft()
-        if self._today >= self.settings.daily:
+        if self._today + self.settings.other_daily >= self.settings.daily:
             return rate_limited("DAILY", self.settings.retry_after)
-        if len(window) >= limit:
+        others = self.settings.other_searches if search else self.settings.other_calls
+        if len(window) + others >= limit:
             if search:
                 return search_limited()
             return rate_limited("TEN_SECONDLY_ROLLING", self.settings.retry_after)
@@ -98,12 +105,14 @@ class Limits:
         while self._calls and self._calls[0] <= now - self.settings.interval_ms:
             self._calls.popleft()
         settings = self.settings
+        burst = settings.burst - settings.other_calls - len(self._calls)
+        daily = settings.daily - settings.other_daily - self._today
         return {
             "X-HubSpot-RateLimit-Max": str(settings.burst),
-            "X-HubSpot-RateLimit-Remaining": str(max(0, settings.burst - len(self._calls))),
+            "X-HubSpot-RateLimit-Remaining": str(max(0, burst)),
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(settings.interval_ms),
             "X-HubSpot-RateLimit-Daily": str(settings.daily),
-            "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, settings.daily - self._today)),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, daily)),
         }
 
     def _window(self, search: bool) -> tuple[deque[int], int, int]:

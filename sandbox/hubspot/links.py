@@ -1,6 +1,7 @@
 """POST /crm/associations/2026-09/{from}/{to}/batch/…: default links, ending and reading them."""
 
 from sandbox.hubspot.call import Call, Reply, batch_reply, inputs_of
+from sandbox.hubspot.definitions import ObjectType
 from sandbox.hubspot.errors import HubSpotError, invalid
 
 MAX_READ = 1000
@@ -13,19 +14,20 @@ def associate_default(call: Call) -> Reply:
     and is listed in ``errors``; the modified dates of both records stay as they are.
     """
     origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
-    there = call.store.links.type_id(origin, target)
-    back = call.store.links.type_id(target, origin)
+    there, back = _spec(call, origin, target), _spec(call, target, origin)
     results, errors = [], []
-    for item in inputs_of(call.body("inputs"), call.settings.association_inputs, "from", "to"):
+    inputs = inputs_of(call.body("inputs"), call.settings.association_inputs, "from", "to")
+    spoilt, refusal = call.spoilt(len(inputs))
+    for number, item in enumerate(inputs):
         try:
             a, b = item["from"]["id"], item["to"]["id"]
         except (KeyError, TypeError):
             raise invalid("Some required fields were not set: [from, to]") from None
-        missing = [
-            (kind.name, record_id)
-            for kind, record_id in ((origin, a), (target, b))
-            if call.store.get(kind, record_id) is None
-        ]
+        if number == spoilt:
+            errors.append(refusal.entry(fromObjectId=[a], toObjectId=[b]))
+            continue
+        ends = [(kind, i, call.to_write(kind, i)) for kind, i in ((origin, a), (target, b))]
+        missing = [(kind.name, i) for kind, i, record in ends if record is None]
         if missing:
             text = ", ".join(f"{name.upper()}={record_id}" for name, record_id in missing)
             error = HubSpotError(
@@ -36,6 +38,7 @@ def associate_default(call: Call) -> Reply:
             )
             errors.append(error.entry(fromObjectId=[a], toObjectId=[b]))
             continue
+        a, b = (record.id for _, _, record in ends)
         call.store.links.link(origin, a, target, b)
         results.append(_default(a, b, there))
         results.append(_default(b, a, back))
@@ -62,7 +65,7 @@ def read(call: Call) -> Reply:
     record that is not there looks just the same.
     """
     origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
-    type_id, size = call.store.links.type_id(origin, target), call.settings.association_page
+    spec, size = _spec(call, origin, target), call.settings.association_page
     results, errors = [], []
     for item in inputs_of(call.body("inputs"), MAX_READ, "id", "after"):
         record_id, after = item["id"], item.get("after") or ""
@@ -83,7 +86,7 @@ def read(call: Call) -> Reply:
                 )
             )
             continue
-        kinds = [{"category": "USER_DEFINED", "typeId": type_id}]
+        kinds = [{"category": spec["associationCategory"], "typeId": spec["associationTypeId"]}]
         page = ids[start : start + size]
         row: dict = {
             "from": {"id": record_id},
@@ -97,12 +100,20 @@ def read(call: Call) -> Reply:
 
 def _live_links(call: Call, record_id: str) -> list[str]:
     origin, target = call.kind("fromObjectType"), call.kind("toObjectType")
-    if call.store.get(origin, record_id) is None:
+    record = call.to_read(origin, record_id)
+    if record is None:
         return []
-    linked = call.store.links.of(origin, record_id, target)
+    linked = call.store.links.of(origin, record.id, target)
     return [i for i in linked if call.store.get(target, i) is not None]
 
 
-def _default(a: str, b: str, type_id: int) -> dict:
-    spec = {"associationCategory": "USER_DEFINED", "associationTypeId": type_id}
+def _spec(call: Call, origin: ObjectType, target: ObjectType) -> dict:
+    links = call.store.links
+    return {
+        "associationCategory": links.category(origin, target),
+        "associationTypeId": links.type_id(origin, target),
+    }
+
+
+def _default(a: str, b: str, spec: dict) -> dict:
     return {"from": {"id": a}, "to": {"id": b}, "associationSpec": spec}

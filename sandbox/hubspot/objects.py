@@ -30,7 +30,13 @@ def page(call: Call) -> Reply:
 
 def get(call: Call) -> Reply:
     """GET …/{objectId}, by record id or by the unique property ``idProperty``."""
-    record = _record(call, archived=call.flag("archived"))
+    kind, value, name = _asked_for(call)
+    archived = call.flag("archived")
+    if name is None:
+        found = call.to_read(kind, value, archived=archived)
+    else:
+        found = (call.store.find_archived if archived else call.store.find)(kind, name, value)
+    record = require(found, kind, value)
     history = call.names("propertiesWithHistory") or []
     return Reply(200, _with_links(call, record, call.names("properties"), history))
 
@@ -49,8 +55,10 @@ def create(call: Call) -> Reply:
 
 def patch(call: Call) -> Reply:
     """PATCH …/{objectId}: a partial update."""
-    record = _record(call)
-    properties = call.check(record.type, _properties(call.body("properties")), record)
+    kind, value, name = _asked_for(call)
+    found = call.to_write(kind, value) if name is None else call.store.find(kind, name, value)
+    record = require(found, kind, value)
+    properties = call.check(kind, _properties(call.body("properties")), record)
     call.store.update(record, properties)
     return Reply(200, record.as_json(properties))
 
@@ -79,15 +87,12 @@ def one_property(call: Call) -> Reply:
     return Reply(200, kind.properties[name].as_json())
 
 
-def _record(call: Call, *, archived: bool = False) -> Record:
-    kind, value = call.kind(), call.path["objectId"]
-    name = call.query.get("idProperty", [None])[-1]
-    if name is None:
-        return require(call.store.get(kind, value, archived=archived), kind, value)
-    if name not in kind.unique:
+def _asked_for(call: Call) -> tuple[ObjectType, str, str | None]:
+    """The type, the id, and the unique property it is a value of, None for a record's id."""
+    kind, name = call.kind(), call.query.get("idProperty", [None])[-1]
+    if name is not None and name not in kind.unique:
         raise invalid(f"{name} is no unique property of {kind.name}")
-    find = call.store.find_archived if archived else call.store.find
-    return require(find(kind, name, value), kind, value)
+    return kind, call.path["objectId"], name
 
 
 def _properties(body: dict) -> dict:

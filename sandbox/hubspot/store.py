@@ -7,15 +7,17 @@ request atomic, whatever threads the application runs in.
 
 import random
 import threading
+import uuid
 from bisect import bisect_right, insort
 from collections.abc import Callable
 
 from sandbox.hubspot.associations import Associations
 from sandbox.hubspot.clock import Clock
-from sandbox.hubspot.definitions import ObjectType, account_types, find_type
+from sandbox.hubspot.definitions import ObjectType, Property, account_types, find_type
 from sandbox.hubspot.errors import (
     Problem,
     conflict,
+    invalid,
     invalid_properties,
     not_found,
 )
@@ -35,12 +37,20 @@ class Store:
         seed: of the generator that spaces ids and shuffles the results of batches.
         clock: the account's time.
         unique: False leaves ``student_id`` and ``booking_id`` without a unique constraint.
+        keys: False leaves them out altogether.
     """
 
-    def __init__(self, seed: int = 0, clock: Clock | None = None, unique: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        clock: Clock | None = None,
+        unique: bool = True,
+        keys: bool = True,
+    ) -> None:
         self.clock = clock or Clock()
         self.rng = random.Random(seed)
-        self.types = account_types(unique)
+        self._correlations = random.Random(f"{seed} correlation ids")
+        self.types = account_types(unique, keys)
         self.lock = threading.RLock()
         self.links = Associations(self.types)
         self.index = SearchIndex(self.types)
@@ -51,16 +61,45 @@ class Store:
             (t.id, name): {} for t in self.types.values() for name in t.unique
         }
 
+    def correlation_id(self) -> str:
+        """The id of one refusal, from a generator of its own: asking changes nothing else."""
+        return str(uuid.UUID(int=self._correlations.getrandbits(128), version=4))
+
     def type(self, name: str, *, by_name: bool = False) -> ObjectType:
         """The object type a path names; HubSpotError 400 when there is none."""
         return find_type(self.types, name, by_name=by_name)
 
-    def get(self, kind: ObjectType, record_id: str, *, archived: bool = False) -> Record | None:
+    def define(self, kind: ObjectType, definition: Property) -> None:
+        """Add a property, or change one; values it had before it was removed are back.
+
+        Raises:
+            ValueError: uniqueness cannot change, nor come to a property that has values.
+        """
+        name, before = definition.name, kind.properties.get(definition.name)
+        values = any(name in r.version.properties for r in self._records[kind.id].values())
+        if before is None and definition.unique and values:
+            raise ValueError(f"{name} has values, it cannot become unique")
+        if before is not None and before.unique != definition.unique:
+            raise ValueError(f"{name} was declared unique, or not, when it was created")
+        kind.properties[name] = definition
+        self._taken.setdefault((kind.id, name), {})
+
+    def undefine(self, kind: ObjectType, name: str) -> None:
+        """Remove a property; KeyError when there is none. Unique values become free."""
+        del kind.properties[name]
+        self._taken.pop((kind.id, name), None)
+
+    def get(
+        self, kind: ObjectType, record_id: str, *, archived: bool = False, follow: bool = False
+    ) -> Record | None:
         """A live record, or with ``archived`` one in the recycling bin; None when not there.
 
-        The id of a merged record is gone.
+        The id of a merged record is gone, or with ``follow`` that of the record it became.
         """
-        record = self._records[kind.id].get(record_id)
+        records = self._records[kind.id]
+        record = records.get(record_id)
+        while follow and record is not None and record.merged_into is not None:
+            record = records[record.merged_into]
         if record is None or record.merged_into is not None:
             return None
         return record if (record.archived_ms is not None) == archived else None
@@ -140,6 +179,10 @@ class Store:
                     good[name] = result
         if problems:
             raise invalid_properties(problems)
+        missing = [name for name in kind.required if record is None and not good.get(name)]
+        if missing:
+            text = f"Error creating {kind.name.upper()}. Some required properties were not set."
+            raise invalid(text, properties=missing)
         self._check_unique(kind, good, record, archived_keeps_unique)
         return good
 

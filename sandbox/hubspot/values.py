@@ -88,11 +88,15 @@ def _datetime(definition: Property, raw: str) -> str | Problem:
 
 
 def _option(definition: Property, raw: str) -> str | Problem:
-    if raw not in definition.options:
+    if definition.external:
+        known, allowed = raw.isdigit(), "an id of this account"
+    else:
+        known, allowed = raw in definition.options, list(definition.options)
+    if not known:
         return Problem(
             definition.name,
             "INVALID_OPTION",
-            f"{raw} was not one of the allowed options: {list(definition.options)}",
+            f"{raw} was not one of the allowed options: {allowed}",
         )
     return raw
 

@@ -3,31 +3,39 @@
 Every exchange of this module is validated as it happens, by a hook of the client.
 """
 
+import random
+
 import httpx
 import pytest
+from hubspot_account import (
+    BOOKINGS,
+    CONTACTS,
+    EXAMS,
+    NOTES,
+    OBJECTS,
+    batch,
+    client_of,
+    control,
+    link,
+    linked,
+    note_of,
+)
 from hubspot_contract import WHY_SKIPPED, available, check_exchange, check_request
 from openapi_core.exceptions import OpenAPIError
 
-from sandbox.hubspot.app import VERBS, create_app
-from sandbox.hubspot.clock import Clock
-from sandbox.hubspot.faults import Faults
-from sandbox.hubspot.limits import Limits
-from sandbox.hubspot.server import running
+from sandbox.hubspot.app import VERBS
 from sandbox.hubspot.store import Store
+from sandbox.hubspot.transport import standing
 
 pytestmark = pytest.mark.skipif(not available(), reason=WHY_SKIPPED)
 
-OBJECTS = "/crm/objects/2026-09"
-CONTACTS, BOOKINGS, EXAMS = "contacts", "2-50158943", "2-50158913"
 BOOKINGS_TO_CONTACTS = f"/crm/associations/2026-09/{BOOKINGS}/{CONTACTS}/batch"
 
 
 class Validated(httpx.Client):
     """A client that holds every HubSpot exchange against the contract, and counts them."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(base_url=url, headers={"Authorization": "Bearer t"})
-        self.validated = 0
+    validated = 0
 
     def send(self, request: httpx.Request, **options) -> httpx.Response:
         response = super().send(request, **options)
@@ -37,27 +45,9 @@ class Validated(httpx.Client):
         return response
 
 
-class Server:
-    """One server for all tests, in front of an application for each."""
-
-    app = None
-
-    async def __call__(self, scope, receive, send):
-        await self.app(scope, receive, send)
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = Server()
-    with running(server) as server.url:
-        yield server
-
-
 @pytest.fixture
-def hubspot(server):
-    clock = Clock()
-    server.app = create_app(Store(7, clock), Limits(clock=clock), Faults(7), "t")
-    with Validated(server.url) as client:
+def hubspot():
+    with client_of(Store(7, standing()), Validated) as client:
         yield client
         assert client.validated
 
@@ -188,6 +178,94 @@ def test_refusals_of_a_bad_request_fit_the_contract(hubspot):
         assert hubspot.post(f"{OBJECTS}/{CONTACTS}", json=body).status_code == status
     assert hubspot.get(f"{OBJECTS}/no_such_type").status_code == 400
     assert hubspot.get(f"{OBJECTS}/{CONTACTS}", headers={"Authorization": ""}).status_code == 401
+
+
+def test_notes_fit_the_contract(hubspot):
+    contact = create(hubspot, CONTACTS, email="a@example.com")
+    assert batch(hubspot, NOTES, "create", [note_of(contact)]).status_code == 201
+    inputs = [note_of(contact, trace="a"), {"properties": {}, "objectWriteTraceId": "b"}]
+    answer = batch(hubspot, NOTES, "create", inputs)
+    assert answer.status_code == 207
+    note = answer.json()["results"][0]["id"]
+    assert batch(hubspot, NOTES, "create", [{"properties": {}}]).status_code == 400
+    assert hubspot.post(f"{OBJECTS}/{NOTES}", json=note_of(contact)).status_code == 201
+    read = {"properties": ["hs_note_body"], "propertiesWithHistory": []}
+    assert batch(hubspot, NOTES, "read", [{"id": note}], **read).status_code == 200
+    assert link(hubspot, NOTES, CONTACTS, (note, contact)).status_code == 200
+    assert linked(hubspot, CONTACTS, NOTES, contact).status_code == 200
+    assert batch(hubspot, NOTES, "archive", [{"id": note}]).status_code == 204
+    assert hubspot.get(f"{OBJECTS}/{NOTES}").status_code == 200
+    assert hubspot.get("/crm/properties/2026-09/notes/hubspot_owner_id").status_code == 200
+
+
+@pytest.mark.parametrize("account", [{"unique": False}, {"keys": False}])
+def test_accounts_without_keys_fit_the_contract(account):
+    with client_of(Store(7, standing(), **account), Validated) as hubspot:
+        create(hubspot, CONTACTS, email="a@example.com")
+        taken = {"properties": {"email": "a@example.com"}}
+        assert hubspot.post(f"{OBJECTS}/{CONTACTS}", json=taken).status_code == 409
+        traced = taken | {"objectWriteTraceId": "t"}
+        assert batch(hubspot, CONTACTS, "create", [traced]).status_code == 207
+        assert batch(hubspot, BOOKINGS, "upsert", [upsert(1)]).status_code == 400
+        hubspot.get(f"/crm/properties/2026-09/{BOOKINGS}/booking_id")
+        assert hubspot.validated == 5
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_becomes_of_merged_ids_fits_the_contract(hubspot, follow):
+    ids = [create(hubspot, CONTACTS, email=f"{n}@example.com") for n in range(2)]
+    booking = create(hubspot, BOOKINGS, booking_id="BK-1")
+    control(hubspot, "records/contacts/merge", {"primary": ids[0], "merged": ids[1]})
+    control(hubspot, "limits", {"merged_reads_follow": follow, "merged_writes_follow": follow})
+    status = 200 if follow else 404
+    assert hubspot.get(f"{OBJECTS}/{CONTACTS}/{ids[1]}").status_code == status
+    item = {"id": ids[1], "properties": {"sj_credits": "1"}}
+    assert batch(hubspot, CONTACTS, "update", [item]).status_code == status
+    answer = link(hubspot, BOOKINGS, CONTACTS, (booking, ids[1]))
+    assert answer.status_code == (200 if follow else 207)
+
+
+def test_inputs_refused_alone_fit_the_contract(hubspot):
+    contact = create(hubspot, CONTACTS, email="a@example.com")
+    booking = create(hubspot, BOOKINGS, booking_id="BK-1")
+    control(hubspot, "faults", [{"kind": "partial"}])
+    assert batch(hubspot, BOOKINGS, "upsert", [upsert(n, f"t{n}") for n in range(3)]).is_success
+    assert link(hubspot, BOOKINGS, CONTACTS, (booking, contact)).status_code == 207
+
+
+@pytest.mark.parametrize("seed", [1, 7, 42])
+def test_every_answer_of_a_bad_hour_fits_the_contract(hubspot, seed):
+    """Whatever a seed draws: faults of every kind, and others in the account."""
+    rng = random.Random(seed)
+    contacts = [create(hubspot, CONTACTS, email=f"{n}@example.com") for n in range(5)]
+    exams = [create(hubspot, EXAMS, mock_exam_name=str(n)) for n in range(3)]
+    for path in ("faults", "people"):
+        control(hubspot, path, {"seed": seed, "intensity": 0.4})
+    control(hubspot, "limits", {"burst": 100_000})
+    found = ["1"]
+    ask = [
+        lambda: batch(hubspot, BOOKINGS, "upsert", [upsert(n, f"t{n}") for n in range(4)]),
+        lambda: batch(
+            hubspot, EXAMS, "update", [{"id": e, "properties": {"capacity": "4"}} for e in exams]
+        ),
+        lambda: batch(hubspot, NOTES, "create", [note_of(rng.choice(contacts), trace="t")]),
+        lambda: link(hubspot, BOOKINGS, CONTACTS, (rng.choice(found), rng.choice(contacts))),
+        lambda: hubspot.post(f"{OBJECTS}/{BOOKINGS}/search", json={}),
+        lambda: batch(hubspot, BOOKINGS, "archive", [{"id": rng.choice(found)}]),
+        lambda: hubspot.get(f"{OBJECTS}/{CONTACTS}", params={"limit": 3}),
+    ]
+    unanswered, statuses = 0, set()
+    for _ in range(200):
+        try:
+            answer = rng.choice(ask)()
+        except httpx.TransportError:
+            unanswered += 1
+            continue
+        statuses.add(answer.status_code)
+        if answer.request.url.path.endswith("/upsert") and answer.is_success:
+            found += [row["id"] for row in answer.json()["results"]]
+    assert unanswered
+    assert {200, 201, 204, 207, 429} <= statuses
 
 
 def test_the_429_of_search_fits_the_contract(hubspot):
