@@ -18,6 +18,7 @@ PAUSES = (0.05, 0.2)  # seconds before the second and the third try of a call th
 BOOKINGS = "hubspot_bookings"
 CONTACTS = "hubspot_contact_credits"
 EXAMS = "hubspot_mock_exams"
+NOTES = "sync_notes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,7 @@ class ClaimedChange:
     exam_hubspot_id: str | None
     associate: bool
     left_exam_hubspot_ids: list[str]
+    unanswered: bool
 
 
 class Rpc:
@@ -101,6 +103,10 @@ class Rpc:
     def fail_changes(self, table: str, failures: list[dict[str, Any]]) -> int:
         """Gives records back; answers how many became dead letters."""
         return self.value("hubspot_sync.fail_changes", p_table=table, p_failures=failures)
+
+    def write_notes(self, lane: str | None = None) -> int:
+        """Gathers what the audit log has not told HubSpot into notes; answers how many."""
+        return self.value("hubspot_sync.write_notes", p_lane=lane)
 
     def pause(self, scope: str, reason: str, seconds: float) -> None:
         """Stops the sending of a table, or of all («*»)."""

@@ -120,12 +120,14 @@ begin
              unanswered = q.unanswered or q.epoch is not null
         from covered
        where q.id = covered.id
-      returning q.record, covered.lead, covered.tried, q.operation, q.lane, q.old_data, q.new_data
+      returning q.record, covered.lead, covered.tried, q.unanswered, q.operation, q.lane,
+                q.old_data, q.new_data
     ), merged as (
       select l.record,
              min(l.lead) as lead,
              max(l.lane) as lane,
              bool_or(l.tried) as tried,
+             bool_or(l.unanswered) as unanswered,
              bool_or(l.operation = 'insert') as is_new,
              bool_or(l.operation = 'resend' and l.new_data is null) as all_again,
              array_agg(distinct k.key) filter (where k.key is not null) as keys,
@@ -143,15 +145,17 @@ begin
        group by l.record
     ), states as materialized (
       select m.*,
-             coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, m.deleted_hubspot_id)
-               as hubspot_id,
+             coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, n.hubspot_id,
+                      m.deleted_hubspot_id) as hubspot_id,
              coalesce(b.booking_id, c.student_id, m.deleted_unique_value) as unique_value,
              m.is_new or m.all_again
-               or coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id) is null as whole,
+               or coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, n.hubspot_id) is null
+               as whole,
              case
                when b.id is not null then hubspot_sync.booking_properties(b)
                when c.id is not null then hubspot_sync.contact_properties(c)
                when e.id is not null then hubspot_sync.exam_properties(e)
+               when n.id is not null then hubspot_sync.note_properties(n)
              end as state
         from merged m
         left join hubspot_sync.hubspot_bookings b
@@ -160,6 +164,8 @@ begin
           on p_table = 'hubspot_contact_credits' and c.id = m.record
         left join hubspot_sync.hubspot_mock_exams e
           on p_table = 'hubspot_mock_exams' and e.id = m.record
+        left join hubspot_sync.sync_notes n
+          on p_table = 'sync_notes' and n.id = m.record
     ), differing as (
       select s.*, d.properties - '{@contact,@exam}'::text[] as properties,
              d.properties ?| '{@contact,@exam}'::text[] as associate,
@@ -195,7 +201,8 @@ begin
            nullif(d.state ->> '@contact', ''),
            nullif(d.state ->> '@exam', ''),
            d.associate,
-           d.left_ids
+           d.left_ids,
+           d.unanswered
       from differing d
      order by d.lane desc, d.lead;
 

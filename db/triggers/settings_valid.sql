@@ -8,7 +8,7 @@ as $$
 declare
   c_known constant text[] := array[
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
-    'max_sync_attempts', 'profile'];
+    'max_sync_attempts', 'profile', 'notes', 'notes_every'];
   v_fits boolean := true;
 begin
   if tg_op <> 'INSERT' then
@@ -29,6 +29,8 @@ begin
       perform now() at time zone new.value;
     elsif new.key = 'profile' then
       v_fits := new.value in ('fast', 'thrifty');
+    elsif new.key = 'notes' then
+      v_fits := new.value in ('on', 'off');
     elsif new.key = 'max_sync_attempts' then
       v_fits := new.value::integer >= 1;
     elsif new.key = any (c_known) then

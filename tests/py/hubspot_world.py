@@ -243,9 +243,12 @@ class Database:
 
 
 class World:
-    """An account, a database that imported it, and workers between them."""
+    """An account, a database that imported it, and workers between them.
 
-    def __init__(self, account: Account, database: Database) -> None:
+    notes: whether what happens to contacts and bookings is told in notes, too.
+    """
+
+    def __init__(self, account: Account, database: Database, *, notes: bool = False) -> None:
         self.account = account
         self.database = database
         self.recorder = Recorder()
@@ -254,6 +257,8 @@ class World:
             database.rows(
                 "select hubspot_sync.remember(%(task)s, '{\"unique\": true}')", task=f"unique {key}"
             )
+        if not notes:
+            database.rows("update hubspot_sync.settings set value = 'off' where key = 'notes'")
 
     def exam(self, **properties: object) -> str:
         """A future exam in HubSpot; its id."""

@@ -150,6 +150,22 @@ begin
                           where q.record = c.id and not q.synced)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = c.id and r.resolved_at is null)
+      union all
+      select 'queued_until_synced', n.id::text
+        from hubspot_sync.sync_notes n
+       where n.hubspot_id is null
+         and not exists (select from hubspot_sync.sync_queue q
+                          where q.record = n.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_errors r
+                          where r.record = n.id and r.resolved_at is null)
+      union all
+      select 'noted_once', n.id::text
+        from hubspot_sync.sync_notes n
+       cross join lateral unnest(n.entries) i (id)
+        left join hubspot_sync.supabase_audit_log a on a.id = i.id
+       where a.note is distinct from n.id
+          or a.to_note
+          or (a.hubspot_sent_at is null) <> (n.hubspot_id is null)
     ), counted as (
       select o.name, count(*) as violations, (array_agg(o.id order by o.id))[1:5] as sample
         from offenders o
@@ -173,7 +189,8 @@ begin
         ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
-        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors')
+        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors'),
+        ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note')
       ) as r (name, meaning)
       left join counted c on c.name = r.name
      order by r.name;

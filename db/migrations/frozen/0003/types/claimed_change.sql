@@ -11,12 +11,13 @@ create type hubspot_sync.claimed_change as (
   contact_hubspot_id text,
   exam_hubspot_id text,
   associate boolean,
-  left_exam_hubspot_ids text[]
+  left_exam_hubspot_ids text[],
+  unanswered boolean
 );
 comment on type hubspot_sync.claimed_change is
   'lane: urgent or bulk. operation: upsert, archive, or nothing (HubSpot has it already, or the '
   'record was created and deleted before any send). '
   'unique_value: booking_id or student_id. properties: names and texts to send. '
-  'contact_hubspot_id, exam_hubspot_id: what a booking is linked with, or null. '
+  'contact_hubspot_id, exam_hubspot_id: what a booking or a note is linked with, or null. '
   'associate: the links are new or changed. left_exam_hubspot_ids: exams the booking was moved '
-  'from, to which its links end.';
+  'from, to which its links end. unanswered: HubSpot may have applied an earlier send of it.';
