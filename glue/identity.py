@@ -69,6 +69,20 @@ class Identity:
         ids = self.ids(table, rows)
         return {c: ids[same(c.unique_value)] for c in changes if same(c.unique_value) in ids}
 
+    def find_former(self, table: str, changes: Sequence[ClaimedChange]) -> dict[ClaimedChange, str]:
+        """The ids of records HubSpot has under a former unique value."""
+        found = {}
+        for change in changes:
+            values = [*change.former_values, change.unique_value or ""]
+            key = self.keys[table]
+            if self.unique(table):
+                rows = self._hubspot.batch_read(self.types[table], values, [key], key)
+            else:
+                rows = self._hubspot.search(self.types[table], key, values, [key])
+            if rows:
+                found[change] = str(rows[0]["id"])
+        return found
+
 
 def same(value: str | None) -> str:
     """A unique value as it is compared: HubSpot may give it back in another case."""

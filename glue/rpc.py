@@ -37,6 +37,10 @@ class ClaimedChange:
     exam_hubspot_id: str | None
     associate: bool
     left_exam_hubspot_ids: list[str]
+    may_create: bool
+    tried: bool
+    settled: bool
+    former_values: list[str]
     unanswered: bool
 
 
@@ -103,6 +107,18 @@ class Rpc:
     def fail_changes(self, table: str, failures: list[dict[str, Any]]) -> int:
         """Gives records back; answers how many became dead letters."""
         return self.value("hubspot_sync.fail_changes", p_table=table, p_failures=failures)
+
+    def queue_differences(
+        self, table: str, after: UUID | None, limit: int, everything: bool
+    ) -> dict[str, Any]:
+        """Queues the records of a page that HubSpot holds otherwise: checked, queued, last."""
+        return self.call(
+            "hubspot_sync.queue_differences",
+            p_table=table,
+            p_after=after,
+            p_limit=limit,
+            p_all=everything,
+        )[0]
 
     def write_notes(self, lane: str | None = None) -> int:
         """Gathers what the audit log has not told HubSpot into notes; answers how many."""

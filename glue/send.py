@@ -128,14 +128,14 @@ class Sender:
                 for change in batch:
                     if change.hubspot_id in ids:
                         written[change] = change.hubspot_id
-                    elif str(change.record) in result.missing and self._table != EXAMS:
+                    elif str(change.record) in result.missing and self._replaceable(change):
                         gone.append(change)
                     else:
                         self._unwritten(change, result)
             self._wrote(written)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
-            if error.status == NOT_FOUND and self._table != EXAMS:
+            if error.status == NOT_FOUND and self._replaceable(change):
                 gone.append(change)
             else:
                 self.outcome.fail(change, error)
@@ -144,14 +144,17 @@ class Sender:
             self._halved(send, changes, refused)
         self._upsert(gone)
 
+    def _replaceable(self, change: ClaimedChange) -> bool:
+        """Whether a record that is gone there may be made anew: exams are HubSpot's."""
+        return self._table != EXAMS or change.may_create
+
     def _upsert(self, changes: list[ClaimedChange]) -> None:
         """Creates or updates records by their unique property, or after looking for them."""
+        changes = self._renamed(changes)
         if not changes:
             return
         if self._table == EXAMS:
-            for change in changes:
-                error = Rejected("exams are born in HubSpot; this one has no id of it")
-                self.outcome.fail(change, error)
+            self._create_exams(changes)
         elif self._identity.unique(self._table):
             self._halved(self._upsert_batch, changes, self._refused)
         else:
@@ -164,6 +167,47 @@ class Sender:
         result = self._hubspot.batch_upsert(self._type, inputs)
         # Results come in any order, and perhaps in another case.
         self._created(batch, result, self._identity.ids(self._table, result.results))
+
+    def _renamed(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
+        """Writes records that may have been made under another unique value; answers the rest."""
+        renamed = [c for c in changes if c.former_values]
+        if not renamed:
+            return changes
+        self._in_time()
+        found = self._identity.find_former(self._table, renamed)
+        for change in renamed:
+            if hubspot_id := found.get(change):
+                self._write_to(change, hubspot_id)
+            elif not change.settled:
+                reason = "it may yet be made under its former name"
+                error = Unavailable(reason, unanswered=False)
+                self.outcome.fail(change, error, retry_after=SEARCH_LAG)
+        return [c for c in changes if not c.former_values or (c.settled and c not in found)]
+
+    def _create_exams(self, changes: list[ClaimedChange]) -> None:
+        """Makes exams anew, one by one: nothing of theirs is unique to tell two answers apart.
+
+        For the same reason an attempt without an answer is the last: a person must look.
+        """
+        for change in changes:
+            if change.tried:
+                error = Rejected("its making was not answered: look whether HubSpot has it")
+                self.outcome.fail(change, error)
+                continue
+            self._flying([change])
+            try:
+                result = self._hubspot.batch_create(self._type, [_given(change)])
+            except Unavailable as error:
+                if error.unanswered:
+                    self.outcome.fail(change, error, permanent=True)
+                raise
+            except Rejected as error:
+                self.outcome.fail(change, error)
+                continue
+            if result.results:
+                self._wrote({change: str(result.results[0]["id"])})
+            else:
+                self._unwritten(change, result)
 
     def _find_or_create(self, batch: list[ClaimedChange]) -> None:
         """Where no property is unique: looks first, then updates what is there, creates the rest.
@@ -218,11 +262,20 @@ class Sender:
         try:
             self._in_time()
             rows = self._hubspot.batch_read(self._type, [hubspot_id], [key])
-            theirs = (rows[0].get("properties") or {}).get(key) if rows else None
-            if theirs and same(theirs) != same(change.unique_value):
-                reason = f"HubSpot's record {hubspot_id} has the same email, but {key} {theirs}"
-                raise Rejected(reason, "Correct the email, or merge the two in HubSpot.")
-            self._flying([change])
+        except Rejected as error:
+            self.outcome.fail(change, error)
+            return
+        theirs = (rows[0].get("properties") or {}).get(key) if rows else None
+        if theirs and same(theirs) != same(change.unique_value):
+            reason = f"HubSpot's record {hubspot_id} has the same email, but {key} {theirs}"
+            self.outcome.fail(change, Rejected(reason))
+        else:
+            self._write_to(change, hubspot_id)
+
+    def _write_to(self, change: ClaimedChange, hubspot_id: str) -> None:
+        """Writes one record by an id that was looked up."""
+        self._flying([change])
+        try:
             result = self._hubspot.batch_update(self._type, [{"id": hubspot_id, **_given(change)}])
         except Rejected as error:
             self.outcome.fail(change, error)
@@ -277,7 +330,7 @@ class Sender:
 
         def refused(change: ClaimedChange, error: HubSpotError) -> None:
             del written[change]
-            self.outcome.fail(change, error, permanent=False)
+            self.outcome.fail(change, error, permanent=False, written=True)
 
         if not changes:
             return
@@ -296,10 +349,11 @@ class Sender:
         def send(batch: list[ClaimedChange]) -> None:
             self._flying(batch)
             ids = [c.hubspot_id for c in batch if c.hubspot_id]
-            if unknown := [c for c in batch if not c.hubspot_id and c.unique_value]:
+            # One that was tried before may have been made without an answer, or anew.
+            if unknown := [c for c in batch if c.unique_value and (c.tried or not c.hubspot_id)]:
                 ids += self._identity.find(self._table, unknown).values()
             if ids:
-                self._hubspot.batch_archive(self._type, ids)
+                self._hubspot.batch_archive(self._type, sorted(set(ids)))
             self.outcome.sent.update((change, None) for change in batch)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:

@@ -77,6 +77,22 @@ begin
     left join lateral unnest(f.exams) x (exam) on true
    where f.unanswered or not f.closed;
 
+  -- What was archived may have been made again meanwhile: then that one was archived.
+  insert into hubspot_sync.sync_queue (table_name, record, operation, next_attempt_at, created_at)
+  select p_table, l.id, 'resend', case when f.unanswered then v_now + v_longest else v_now end,
+         v_now
+    from jsonb_to_recordset(v_finished) as f (deleted jsonb, unanswered boolean, closed boolean)
+   cross join lateral (
+     select b.id
+       from hubspot_sync.hubspot_bookings b
+      where p_table = 'hubspot_bookings' and b.booking_id = f.deleted ->> 'booking_id'
+     union all
+     select c.id
+       from hubspot_sync.hubspot_contact_credits c
+      where p_table = 'hubspot_contact_credits' and c.student_id = f.deleted ->> 'student_id'
+   ) l
+   where f.deleted is not null;
+
   -- Another id than before: HubSpot's record was deleted or merged there and has been made anew
   -- from what we sent, which need not have been all of it.
   with reborn as (
@@ -95,9 +111,11 @@ begin
   )
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, new_data, next_attempt_at, created_at)
-  select p_table, r.record, 'resend', hubspot_sync.record_properties(p_table, r.record),
+  select p_table, r.record, 'resend', w.properties,
          v_now + hubspot_sync.setting('backoff_base')::interval, v_now
-    from reborn r;
+    from reborn r
+   cross join lateral hubspot_sync.record_properties(p_table, r.record) w (properties)
+   where exists (select from jsonb_object_keys(w.properties) k (key) where not r.sent ? k.key);
 
   perform hubspot_sync.note_shadow(p_table, (
     select jsonb_agg(jsonb_build_object('record', f.record, 'properties', f.sent))

@@ -38,7 +38,9 @@ begin
       order by c.id
       limit p_limit)
     union all
+    -- HubSpot makes exams; only whoever sends everything may make one that is gone there.
     (select e.id, e.hubspot_id, hubspot_sync.exam_properties(e)
+            || case when p_all then '{"@create": ""}' else '{}' end::jsonb
        from hubspot_sync.hubspot_mock_exams e
       where p_table = 'hubspot_mock_exams' and (p_after is null or e.id > p_after)
       order by e.id
@@ -69,8 +71,9 @@ begin
                      and (s.record is null or n.value <> '""')
               end) d
      where d.properties is not null
-       and not exists (select from hubspot_sync.sync_queue q
-                        where q.record = p.id and not q.synced and q.dead_at is null)
+       and (p_all
+            or not exists (select from hubspot_sync.sync_queue q
+                            where q.record = p.id and not q.synced and q.dead_at is null))
   ), revived as (
     update hubspot_sync.sync_queue q
        set dead_at = null, next_attempt_at = v_now,

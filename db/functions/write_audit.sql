@@ -45,12 +45,12 @@ begin
       v_event := case
         when 'is_active' = any (v_fields) and new.is_active in ('Cancelled', 'Completed')
           then lower(new.is_active)
-        when 'mock_exam_id' = any (v_fields) then 'moved'
+        when v_fields @> '{mock_exam_id,exam}' then 'moved'
         when 'attendance' = any (v_fields)
              and lower(new.attendance) in ('yes', 'attended') then 'attended'
         when 'attendance' = any (v_fields)
              and lower(new.attendance) in ('no', 'no_show', 'no show') then 'no_show'
-        when v_fields <@ '{contact_id,exam,contact,exempt}'::text[] then null
+        when v_fields <@ '{contact_id,mock_exam_id,exam,contact,exempt}'::text[] then null
         else 'modified'
       end;
       v_to_note := v_to_note and v_event is not null

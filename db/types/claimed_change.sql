@@ -12,6 +12,10 @@ create type hubspot_sync.claimed_change as (
   exam_hubspot_id text,
   associate boolean,
   left_exam_hubspot_ids text[],
+  may_create boolean,
+  tried boolean,
+  settled boolean,
+  former_values text[],
   unanswered boolean
 );
 comment on type hubspot_sync.claimed_change is
@@ -20,4 +24,7 @@ comment on type hubspot_sync.claimed_change is
   'unique_value: booking_id or student_id. properties: names and texts to send. '
   'contact_hubspot_id, exam_hubspot_id: what a booking or a note is linked with, or null. '
   'associate: the links are new or changed. left_exam_hubspot_ids: exams the booking was moved '
-  'from, to which its links end. unanswered: HubSpot may have applied an earlier send of it.';
+  'from, to which its links end. may_create: an exam that HubSpot lacks is made anew. tried: a '
+  'worker had it before; settled: so long ago that no request of that worker can still arrive. '
+  'former_values: unique values under which a worker may have made it. unanswered: HubSpot may '
+  'have applied an earlier send.';

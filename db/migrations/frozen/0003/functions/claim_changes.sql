@@ -28,6 +28,7 @@ declare
   v_now timestamptz;
   v_epoch bigint;
   v_lane text;
+  v_longest interval := hubspot_sync.setting('longest_request')::interval;
 begin
   perform hubspot_sync.require_synchronised(p_table);
   if p_limit is null or p_limit not between 0 and 10000
@@ -105,7 +106,7 @@ begin
          offset 0) r
     ), covered as materialized (
       -- In the order of ids, as a late acknowledgement takes them.
-      select q.id, ids.lead, q.last_sync_attempt is not null as tried
+      select q.id, ids.lead, q.last_sync_attempt
         from ids
         join hubspot_sync.sync_queue q on q.id = ids.id
        where (q.synced or q.dead_at is not null) is not true
@@ -120,7 +121,8 @@ begin
              unanswered = q.unanswered or q.epoch is not null
         from covered
        where q.id = covered.id
-      returning q.record, covered.lead, covered.tried, q.unanswered, q.operation, q.lane,
+      returning q.record, covered.lead, covered.last_sync_attempt as tried_at,
+                covered.last_sync_attempt is not null as tried, q.unanswered, q.operation, q.lane,
                 q.old_data, q.new_data
     ), merged as (
       select l.record,
@@ -128,6 +130,7 @@ begin
              max(l.lane) as lane,
              bool_or(l.tried) as tried,
              bool_or(l.unanswered) as unanswered,
+             max(l.tried_at) as tried_at,
              bool_or(l.operation = 'insert') as is_new,
              bool_or(l.operation = 'resend' and l.new_data is null) as all_again,
              array_agg(distinct k.key) filter (where k.key is not null) as keys,
@@ -139,7 +142,9 @@ begin
                filter (where l.tried or l.operation = 'resend') as left_tried,
              max(l.old_data ->> 'hubspot_id') as deleted_hubspot_id,
              max(coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
-               as deleted_unique_value
+               filter (where l.operation in ('delete', 'resend')) as deleted_unique_value,
+             array_agg(distinct coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
+               filter (where l.operation = 'update') as former_values
         from leased l
         left join lateral jsonb_object_keys(l.new_data) k (key) on true
        group by l.record
@@ -191,6 +196,9 @@ begin
            d.lane,
            case
              when d.state is null and d.is_new and not d.tried then 'nothing'
+             -- Deleted and made again: what is there belongs to the new one.
+             when d.state is null and hubspot_sync.is_taken(p_table, d.hubspot_id, d.unique_value)
+               then 'nothing'
              when d.state is null then 'archive'
              when d.properties = '{}' and not d.associate and d.left_ids = '{}' then 'nothing'
              else 'upsert'
@@ -202,6 +210,12 @@ begin
            nullif(d.state ->> '@exam', ''),
            d.associate,
            d.left_ids,
+           coalesce('@create' = any (d.keys), false),
+           d.tried,
+           coalesce(d.tried_at < v_now - v_longest, true),
+           case when d.tried and d.hubspot_id is null
+             then array_remove(array_remove(d.former_values, null), d.unique_value)
+             else '{}' end,
            d.unanswered
       from differing d
      order by d.lane desc, d.lead;

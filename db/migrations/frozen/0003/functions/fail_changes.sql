@@ -14,6 +14,7 @@ declare
   v_longest_wait interval := hubspot_sync.setting('backoff_max')::interval;
   v_ids bigint[];
   v_dead integer;
+  v_taken_back uuid[];
 begin
   perform hubspot_sync.require_synchronised(p_table);
   -- In order, as a claim of rows whose lease has ended takes them.
@@ -78,15 +79,28 @@ begin
     do update set error_message = excluded.error_message, retry_count = excluded.retry_count
     returning 1
   )
-  select (count(*) filter (where r.dead))::integer into v_dead from by_record r;
+  select (count(*) filter (where r.dead))::integer, array_agg(r.record)
+    into v_dead, v_taken_back
+    from by_record r;
+
+  -- The lease had passed to another worker, whose newer values ours may have overwritten, or may
+  -- still overwrite.
+  insert into hubspot_sync.sync_queue (table_name, record, operation, next_attempt_at, created_at)
+  select p_table, f.record, 'resend',
+         case when f.unanswered then v_now + hubspot_sync.setting('longest_request')::interval
+              else v_now end, v_now
+    from jsonb_to_recordset(p_failures) as f (record uuid, unanswered boolean, written boolean)
+   where (f.unanswered or f.written)
+     and f.record <> all (coalesce(v_taken_back, '{}'));
   return v_dead;
 end;
 $$;
 
 comment on function hubspot_sync.fail_changes(text, jsonb) is
   'Gives claimed records back. p_failures: an array of {record, epoch, error, permanent: never '
-  'to be tried again, unanswered: HubSpot may have applied it, charged: false where the record '
-  'is not at fault, retry_after: seconds}. The wait doubles from backoff_base to backoff_max '
+  'to be tried again, unanswered: HubSpot may have applied it, written: it did in part, charged: '
+  'false where the record is not at fault, retry_after: seconds}. What came too late and may have '
+  'been applied is sent again. The wait doubles from backoff_base to backoff_max '
   'with jitter; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '
   'Raises 22023 for an unknown table.';

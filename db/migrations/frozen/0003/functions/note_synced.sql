@@ -107,10 +107,30 @@ begin
       where e.id in (select f.record from jsonb_to_recordset(p_finished) as f (record uuid))
       order by e.id
         for no key update;
+    -- An exam that was made anew has another id, and so have its bookings in mock_exam_id.
+    v_exams := array(
+      select e.id
+        from jsonb_to_recordset(p_finished) as f (record uuid, hubspot_id text)
+        join hubspot_sync.hubspot_mock_exams e on e.id = f.record
+       where e.hubspot_id <> f.hubspot_id
+       order by e.id);
+    perform hubspot_sync.close_gate(e.hubspot_id)
+       from unnest(v_exams) with ordinality v (id, place)
+       join hubspot_sync.hubspot_mock_exams e on e.id = v.id
+      order by v.place;
     update hubspot_sync.hubspot_mock_exams e
-       set hubspot_last_sync_at = v_now
-      from jsonb_to_recordset(p_finished) as f (record uuid)
+       set hubspot_id = coalesce(f.hubspot_id, e.hubspot_id), hubspot_last_sync_at = v_now
+      from jsonb_to_recordset(p_finished) as f (record uuid, hubspot_id text)
      where e.id = f.record;
+    update hubspot_sync.hubspot_bookings b
+       set mock_exam_id = l.hubspot_id
+      from (select b.id, e.hubspot_id
+              from hubspot_sync.hubspot_mock_exams e
+              join hubspot_sync.hubspot_bookings b on b.exam = e.id
+             where e.id = any (v_exams)
+             order by b.id
+               for no key update of b) l
+     where b.id = l.id;
   elsif p_table = 'sync_notes' then
     with told as (
       update hubspot_sync.sync_notes n
