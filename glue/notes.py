@@ -41,13 +41,17 @@ class NoteSender(Sender):
     def _upsert(self, changes: list[ClaimedChange]) -> None:
         """Makes notes. One that HubSpot may have already is looked for first."""
         found = self._find([c for c in changes if c.unanswered])
-        self.outcome.sent.update((change, ids[0]) for change, ids in found.items() if ids)
         new = []
         for change in changes:
             if not change.contact_hubspot_id:
                 reason = "HubSpot does not have the contact that this note is of"
                 self.outcome.fail(change, Rejected(reason), permanent=False)
-            elif not found.get(change):
+            elif found.get(change):
+                self.outcome.sent[change] = found[change][0]
+            elif change.unanswered and not change.settled:
+                error = Unavailable("an earlier request may yet make this note", unanswered=False)
+                self.outcome.fail(change, error, retry_after=SEARCH_LAG)
+            else:
                 new.append(change)
         if new:
             self._halved(self._create, new, self.outcome.fail)
