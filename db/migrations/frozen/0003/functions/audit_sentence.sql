@@ -14,7 +14,8 @@ declare
   c_longest constant integer := 200;  -- of a value that is quoted
   v_then jsonb;
   v_exam text;
-  v_said text[] := '{exam,contact,contact_id,exempt,idempotency_request,idempotency_result}';
+  v_said text[] := array['exam', 'contact', 'contact_id', 'exempt', 'idempotency_request',
+                         'idempotency_result'];  -- what the sentence needs not say any more
   v_words text;
   v_credits text;
   v_changes text;
@@ -47,7 +48,7 @@ begin
       v_said := v_said || case
         when p_entry.event_type in ('cancelled', 'completed') then '{is_active}'::text[]
         when p_entry.event_type in ('attended', 'no_show') then '{attendance}'::text[]
-        else '{}' end;
+        else '{}'::text[] end;
       v_words := format('of %s %s', v_exam, case p_entry.event_type
         when 'no_show' then 'no-show'
         when 'modified' then 'changed'
