@@ -1,6 +1,7 @@
 """`make bench`: prints one JSON line a figure.
 
-Two parts: `booking`, which takes a few minutes, and `reads`, which first makes a million bookings.
+Three parts: `booking` and `calls`, which take a few minutes each, and `reads`, which first makes a
+million bookings.
 
 Starts a Postgres of its own with fsync on; DATABASE_URL wins where it is given, and then a
 database of its own is made there and dropped again.
@@ -10,10 +11,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import booking, reads
+from bench import booking, calls, reads
 from sandbox.stack import running
 
-PARTS = {"booking": booking.figures, "reads": reads.figures}
+PARTS = {"booking": booking.figures, "reads": reads.figures, "calls": calls.figures}
 
 
 @click.command()

@@ -1,16 +1,19 @@
 """Checks the pages: `make check` runs it.
 
-Every relative link leads somewhere; every `make …` and `glue …` they name exists; every file of
-db/functions and db/triggers is told of in db/README.md; every fenced block marked `sh` runs, in
-the order of its page, with a freshly made stack in the environment; and the README shows the
-table that the demo prints.
+Every relative link leads somewhere; every `make …` and `glue …` they name exists, with the options
+a block gives it; every file of db/functions and db/triggers is told of in db/README.md; every
+fenced block marked `sh` runs, in the order of its page, with a freshly made stack in the
+environment; and the README shows the table that the demo prints.
 """
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import click
 
 from glue.cli import main as glue
 from sandbox.stack import running
@@ -25,6 +28,8 @@ PAGES = [
 ]
 # Blocks that would run the whole suite, change this tree, or check style a second time.
 NOT_RUN = ("make test", "make check", "make lint", "make freeze")
+# Its blocks begin with an empty database.
+MIGRATES = ROOT / "docs" / "install.md"
 
 
 def dead_links(page: Path) -> list[str]:
@@ -48,6 +53,28 @@ def unknown_commands(page: Path) -> list[str]:
         if name not in glue.commands and f"`glue {name}" in text
     ]
     return [f"{page.relative_to(ROOT)}: there is no {name}" for name in found]
+
+
+def wrong_calls(page: Path) -> list[str]:
+    """Lines of blocks that call `glue` with words it does not take."""
+    found = []
+    for block in re.findall(r"^```(?:sh)?\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        for call in re.findall(r"^(?:[\d*/ ]+ .*?)?\bglue ([^#|>&─◀\n]+)", block, re.MULTILINE):
+            if problem := _refusal(shlex.split(call)):
+                found.append(f"{page.relative_to(ROOT)}: glue {call.strip()}: {problem}")
+    return found
+
+
+def _refusal(words: list[str]) -> str | None:
+    """Why the command line would refuse these words, or None."""
+    command: click.Command = glue
+    try:
+        while isinstance(command, click.Group):
+            name, command, words = command.resolve_command(click.Context(command), words)
+        command.make_context(name, words)
+    except click.UsageError as error:
+        return error.message
+    return None
 
 
 def untold() -> list[str]:
@@ -94,7 +121,7 @@ def failures() -> list[str]:
     for page in PAGES:
         if not (scripts := blocks(page)):
             continue
-        with running(own_database=True, fsync=False) as stack:
+        with running(own_database=True, fsync=False, migrate=page != MIGRATES) as stack:
             environment = os.environ | stack.environment()
             environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
             for script in scripts:
@@ -114,6 +141,7 @@ def failures() -> list[str]:
 def main() -> None:
     """Prints what is wrong, and exits 1 if anything is."""
     found = [problem for page in PAGES for problem in dead_links(page) + unknown_commands(page)]
+    found += [problem for page in PAGES for problem in wrong_calls(page)]
     found += untold() + stale_demo() + failures()
     print("\n".join(found) if found else f"{len(PAGES)} pages are right")
     sys.exit(bool(found))

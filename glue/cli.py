@@ -5,46 +5,20 @@ Exit codes, for cron: 0 done, 1 something needs a person, 2 called or configured
 """
 
 import dataclasses
-import json
 import os
 import sys
-from typing import Any
 
 import click
 
-from glue import config, display, doctor, drain, follow, importing
+from glue import budget, cli_drain, cli_queue, config, display, doctor, importing
+from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
 
 
-class _Failure(click.ClickException):
-    """A GlueError as the command line shows it: one line, what to do, no traceback."""
-
-    def __init__(self, error: GlueError) -> None:
-        super().__init__(f"{error.message}\n  {error.hint}" if error.hint else error.message)
-        self.exit_code = error.exit_code
-
-
-class _Group(click.Group):
-    """Turns our errors into exit codes, for every command."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GlueError as error:
-            raise _Failure(error) from error
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, default=str))
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mock-exam-booking-core")
 def main() -> None:
     """Keeps HubSpot true to the booking core in Postgres.
@@ -54,61 +28,19 @@ def main() -> None:
       DATABASE_URL           postgresql://user@host/database   (required)
       HUBSPOT_ACCESS_TOKEN   a private app's token             (to talk to HubSpot)
       HUBSPOT_BASE_URL       default https://api.hubapi.com
-      HUBSPOT_BOOKING_TYPE   the bookings' object type id
-      HUBSPOT_EXAM_TYPE      the exams' object type id
+      HUBSPOT_BOOKING_TYPE   the bookings' object type id     (the same)
+      HUBSPOT_EXAM_TYPE      the exams' object type id        (the same)
       REDIS_URL              optional
-    """
-
-
-@main.command("drain")
-@click.option("--once/--follow", default=True, help="Until nothing is due, or as a service.")
-@click.option("--lease", default=120.0, show_default=True, help="Seconds a claimed batch is ours.")
-@json_option
-def drain_command(once: bool, lease: float, as_json: bool) -> None:
-    """Send the outbox to HubSpot.
-
     \b
-    Examples:
-      glue drain --once            # cron: */2 * * * *
-      glue drain --follow          # a service; SIGTERM ends it after the batch in hand
-      glue drain --once --json
+    Without a terminal, as under cron, success is silent; trouble goes to stderr. With --json
+    every command prints one object.
     """
-    settings = config.hubspot()
-    if lease <= settings.timeout:
-        raise click.UsageError(f"--lease must be longer than a request: {settings.timeout:g} s")
-    stop = follow.stop_on_signals()
-    with HubSpot(settings) as hubspot:
-        if once:
-            with connect(config.database_url()) as connection:
-                rpc = Rpc(connection)
-                with display.spinner("sending", quiet=as_json) as progress:
-                    worker = drain.Drain(
-                        rpc, hubspot, lease=lease, stopped=stop.is_set, progress=progress
-                    )
-                    report = worker.run_once()
-                queue = rpc.queue_status()
-            if as_json:
-                _print_json({**dataclasses.asdict(report), "queue": queue})
-            else:
-                display.drained(report, queue)
-            if report.forbidden:
-                sys.exit(77)
-            if report.dead or any(row["dead"] for row in queue):
-                sys.exit(1)
-            if report.failed:
-                sys.exit(75)
-            return
 
-        def run() -> bool:
-            # A connection a round: a server that came back is found, and none is held idle.
-            with connect(config.database_url()) as connection:
-                worker = drain.Drain(Rpc(connection), hubspot, lease=lease, stopped=stop.is_set)
-                report = worker.run_once()
-            if report.sent or report.failed:
-                _print_json(dataclasses.asdict(report)) if as_json else display.line(report)
-            return bool(report.sent)
 
-        follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
+main.add_command(cli_drain.drain)
+main.add_command(cli_drain.push)
+main.add_command(cli_queue.queue)
+main.add_command(cli_queue.prune)
 
 
 @main.command("import")
@@ -125,13 +57,18 @@ def import_command(as_json: bool) -> None:
         HubSpot(config.hubspot()) as hubspot,
         display.spinner("importing", quiet=as_json) as progress,
     ):
-        report = importing.run(Rpc(connection), hubspot, lambda _, count: progress(count))
+        rpc = Rpc(connection)
+        hubspot.meter = budget.Budget(rpc)
+        report = importing.run(rpc, hubspot, lambda _, count: progress(count))
     if as_json:
-        _print_json(dataclasses.asdict(report))
+        print_json(dataclasses.asdict(report))
     else:
-        click.echo(f"{report.exams} exams and {report.contacts} contacts; {report.refused} refused")
+        told(f"{report.exams} exams and {report.contacts} contacts; {report.refused} refused")
     if report.refused:
-        click.echo("See hubspot_sync.sync_errors for the reasons.", err=True)
+        click.echo(
+            f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",
+            err=True,
+        )
         sys.exit(1)
 
 
@@ -149,9 +86,9 @@ def advance_command(as_json: bool) -> None:
         activated = rpc.advance("api.activate_due_exams")
         completed = rpc.advance("api.complete_past_bookings")
     if as_json:
-        _print_json({"activated": activated, "completed": completed})
+        print_json({"activated": activated, "completed": completed})
     else:
-        click.echo(f"{activated} exams activated, {completed} bookings completed")
+        told(f"{activated} exams activated, {completed} bookings completed")
 
 
 @main.command("refresh")
@@ -168,9 +105,9 @@ def refresh_command(force: bool, as_json: bool) -> None:
     with connect(config.database_url()) as connection:
         refreshed = Rpc(connection).refresh_analytics(force)
     if as_json:
-        _print_json({"refreshed": refreshed})
+        print_json({"refreshed": refreshed})
     else:
-        click.echo("refreshed" if refreshed else "nothing has changed since the last refresh")
+        told("refreshed" if refreshed else "nothing has changed since the last refresh")
 
 
 @main.command("verify")
@@ -185,9 +122,11 @@ def verify_command(as_json: bool) -> None:
     with connect(config.database_url()) as connection:
         checks = Rpc(connection).verify()
     if as_json:
-        _print_json({"checks": checks})
-    else:
+        print_json({"checks": checks})
+    elif is_watched():
         display.checks(checks)
+    else:
+        display.broken(checks)
     if any(check["violations"] for check in checks):
         sys.exit(1)
 
@@ -195,7 +134,9 @@ def verify_command(as_json: bool) -> None:
 @main.command("doctor")
 @json_option
 def doctor_command(as_json: bool) -> None:
-    """Look whether Postgres, HubSpot and Redis can be reached, and say what to do.
+    """Look whether Postgres, HubSpot and Redis are as they must be, and say what to do.
+
+    Exit 1 where something is not, a dead letter or a pause included. A warning is no failure.
 
     \b
     Example:
@@ -203,7 +144,7 @@ def doctor_command(as_json: bool) -> None:
     """
     findings = doctor.examine(os.environ)
     if as_json:
-        _print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
+        print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
     else:
         display.findings(findings)
     if not all(finding.ok for finding in findings):
@@ -245,7 +186,7 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
     except StackError as error:
         raise GlueError(" ".join(str(error).split())) from error
     if as_json:
-        _print_json(figures)
+        print_json(figures)
     else:
         display.demo(figures, analytics)
     demo.judge(figures)

@@ -21,8 +21,8 @@ class HubSpotConfig:
 
     base_url: str
     access_token: str = field(repr=False)
-    booking_type: str = "2-50158943"
-    exam_type: str = "2-50158913"
+    booking_type: str
+    exam_type: str
     timeout: float = 20.0
 
 
@@ -41,16 +41,18 @@ def redis_url(env: Mapping[str, str] = os.environ) -> str | None:
 
 
 def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
-    """HUBSPOT_ACCESS_TOKEN and the variables beside it. Raises ConfigError when it is missing."""
-    defaults = HubSpotConfig("", "")
+    """HUBSPOT_ACCESS_TOKEN and the variables beside it. Raises ConfigError when one is missing.
+
+    The object types differ from account to account: a default would write into another's.
+    """
     base_url = env.get("HUBSPOT_BASE_URL") or HUBSPOT
     if not base_url.startswith(("https://", "http://")):
         raise ConfigError("HUBSPOT_BASE_URL must begin with https://", f"For example {HUBSPOT}")
     return HubSpotConfig(
         base_url=base_url.rstrip("/"),
         access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app"),
-        booking_type=env.get("HUBSPOT_BOOKING_TYPE", defaults.booking_type),
-        exam_type=env.get("HUBSPOT_EXAM_TYPE", defaults.exam_type),
+        booking_type=_need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678"),
+        exam_type=_need(env, "HUBSPOT_EXAM_TYPE", "2-12345679"),
     )
 
 

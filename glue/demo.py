@@ -22,7 +22,7 @@ from glue.db import connect
 from glue.errors import DemoFailed
 from glue.hubspot import BATCH, HubSpot
 from glue.rpc import Rpc
-from sandbox.stack import Stack, running
+from sandbox.stack import HUBSPOT, Stack, running
 
 RUSH_EXAM = "Situational Judgment, rush day"
 CONTACTS = 3000
@@ -46,13 +46,18 @@ def run(*, students: int, seed: int, step: Any) -> tuple[dict[str, Any], list[di
     """Runs it all. step: display.Step, or a stand-in. Answers the figures and the analytics."""
     started = time.perf_counter()
     # The demo writes to its own simulator, never to an account the environment may name.
-    for name in ("HUBSPOT_BASE_URL", "HUBSPOT_ACCESS_TOKEN"):
+    for name in HUBSPOT:
         os.environ.pop(name, None)
     step("Start Postgres, Valkey and a HubSpot simulator; migrate")
     with running(
         migrate=True, own_database=True, seed=seed, contacts=CONTACTS, exams=EXAMS
     ) as stack:
-        config = HubSpotConfig(stack.hubspot_base_url, stack.hubspot_access_token)
+        config = HubSpotConfig(
+            stack.hubspot_base_url,
+            stack.hubspot_access_token,
+            stack.hubspot_booking_type,
+            stack.hubspot_exam_type,
+        )
         with connect(stack.database_url) as connection, HubSpot(config) as hubspot:
             show = _Demo(stack, Rpc(connection), hubspot, random.Random(seed), step)
             figures, analytics = show.run(students)

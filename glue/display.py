@@ -1,11 +1,16 @@
-"""What people see: tables, bars and progress. Progress goes to stderr, results to stdout."""
+"""What people see: tables, bars and progress. Progress goes to stderr, results to stdout.
+
+What HubSpot or a person wrote is printed as it is: never read as markup, never wrapped.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     Progress,
@@ -20,6 +25,16 @@ from rich.text import Text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+# What people call the tables; the database understands both.
+TABLES = {
+    "hubspot_bookings": "bookings",
+    "hubspot_contact_credits": "contacts",
+    "hubspot_mock_exams": "exams",
+    "sync_notes": "notes",
+}
+STYLES = {"dead": "red", "unanswered": "yellow", "paused": "yellow"}
+WIDEST = 400
 
 
 class _Rate(ProgressColumn):
@@ -81,21 +96,204 @@ def steps(*, quiet: bool) -> Iterator[Step]:
         step.done()
 
 
+def plain(text: str, style: str = "", console: Console = out) -> None:
+    """A line as it is."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
 def line(report: Any) -> None:
     """A run of the follower in one line."""
     out.print(f"sent {report.sent}, for later {report.failed}, dead {report.dead}")
 
 
-def drained(report: Any, queue: list[dict[str, Any]]) -> None:
-    """What a drain did, and what is still open."""
-    line(report)
+def drained(report: Any, queue: list[dict[str, Any]], *, watched: bool) -> None:
+    """What a drain did, and what is still open. watched: else only what is wrong is told."""
+    if watched:
+        line(report)
+        queue_status(queue)
     for error in report.errors:
-        err.print(f"  {error}", style="yellow")
-    if queue:
-        table = Table("table", "due", "waiting", "dead", "oldest")
-        for row in queue:
-            table.add_row(*(str(value) for value in row.values()))
+        plain(error, "yellow", err)
+    dead = sum(row["dead"] for row in queue)
+    if dead:
+        plain(
+            f"{dead} dead {'letter' if dead == 1 else 'letters'}: see «glue queue list --state"
+            " dead»",
+            "red",
+            err,
+        )
+
+
+def queue_status(queue: list[dict[str, Any]]) -> None:
+    """What is open in each table."""
+    if not queue:
+        return
+    table = Table("table", "due", "waiting", "urgent", "dead", "oldest", "oldest urgent", "")
+    for row in queue:
+        table.add_row(
+            TABLES.get(row["table_name"], row["table_name"]),
+            *(str(row[name]) for name in ("due", "waiting", "urgent", "dead")),
+            age(row["oldest"]),
+            age(row["oldest_urgent"]),
+            "paused" if row["paused"] else "",
+        )
+    _whole(table)
+
+
+def pauses(rows: list[dict[str, Any]]) -> None:
+    """What is paused, a line each."""
+    for row in rows:
+        plain(pause(row), "yellow")
+
+
+def pause(row: dict[str, Any]) -> str:
+    """A pause in words."""
+    what = TABLES.get(row["scope"], "all")
+    until = f"until {moment(row['until'])}" if row["until"] else "until resumed"
+    return f"{what} paused by {row['paused_by']}, {until}: {row['reason']}"
+
+
+def changes(rows: list[dict[str, Any]], *, full: bool) -> None:
+    """Changes of the outbox; their errors below, each in a line. full: there may be more."""
+    if not rows:
+        plain("nothing")
+        return
+    _whole(_table_of_changes(rows))
+    _errors_of(rows)
+    if full:
+        plain(f"There may be more: --after {rows[-1]['id']}", "dim")
+
+
+def asked(rows: list[dict[str, Any]]) -> None:
+    """Changes about which a question is asked, on stderr."""
+    for row in rows:
+        name = row["name"] or row["record"]
+        table = TABLES.get(row["table_name"], row["table_name"])
+        plain(f"{row['id']}  {table}  {name}  {row['operation']}  {row['state']}", console=err)
+        if row["last_error"]:
+            plain(f"    {row['last_error']}", "yellow", err)
+
+
+def _table_of_changes(rows: list[dict[str, Any]]) -> Table:
+    table = Table("id", "table", "record", "what", "lane", "state", "tries", "age", "next")
+    for row in rows:
+        due = row["state"] in ("due", "dead", "unanswered")
+        table.add_row(
+            str(row["id"]),
+            TABLES.get(row["table_name"], row["table_name"]),
+            Text(str(row["name"] or row["record"])),
+            row["operation"],
+            row["lane"],
+            Text(row["state"], STYLES.get(row["state"], "")),
+            str(row["attempts"]),
+            age(row["age"]),
+            "" if due else moment(row["next_attempt_at"]),
+        )
+    return table
+
+
+def _errors_of(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["last_error"]:
+            plain(f"{row['id']}: {row['last_error']}", "yellow")
+
+
+def shown(told: dict[str, Any]) -> None:
+    """All about one record, for reading and for grep."""
+    table = TABLES.get(told["table"], told["table"])
+    plain(f"{table} {told['name'] or ''} ({told['record']})", "bold")
+    if told["deleted"]:
+        plain("  deleted here")
+    plain(f"  in HubSpot: {told['hubspot_id'] or 'not known'}")
+    plain("changes" if told["changes"] else "no changes in the outbox", "bold")
+    for change in told["changes"]:
+        plain(
+            f"  {change['id']}  {change['operation']}  {change['lane']}  {change['state']}"
+            f"  {change['attempts']} tries  since {change['created_at']}",
+            STYLES.get(change["state"], ""),
+        )
+        for name, value in (change["new_data"] or {}).items():
+            before = (change["old_data"] or {}).get(name)
+            plain(f"      {name}: {_quoted(before)} → {_quoted(value)}")
+        for entry in change["history"]:
+            words = [f"{name} {entry[name]}" for name in ("attempt", "by") if name in entry]
+            said = entry.get("action") or entry.get("error") or ""
+            more = f": {entry['error']}" if entry.get("action") and entry.get("error") else ""
+            plain(f"      {entry.get('at', '')}  {', '.join(words)}  {said}{more}", "dim")
+        if change["last_error"]:
+            plain(f"      {change['last_error']}", "yellow")
+    if told["in_hubspot"] is None:
+        plain("what HubSpot holds is not known", "bold")
+    elif told["differs"]:
+        plain("differs from what HubSpot is known to hold", "bold")
+        for row in told["differs"]:
+            plain(f"  {row['property']}: {_quoted(row['hubspot'])}, here"
+                  f" {_quoted(row['postgres'])}")  # fmt: skip
+    else:
+        plain("HubSpot holds exactly this", "bold")
+    for row in told["errors"]:
+        plain(f"error, {row['direction']}, since {row['since']}: {row['error']}", "red")
+    for row in told["conflicts"]:
+        plain(f"conflict of {row['field']} at {row['at']}: here {_quoted(row['postgres'])},"
+              f" HubSpot {_quoted(row['hubspot'])}, {row['decision']}")  # fmt: skip
+
+
+def _quoted(value: Any) -> str:
+    return "nothing" if value is None else f"«{value}»"
+
+
+def preview(seen: Any, most: int) -> None:
+    """What a drain would send, and what is stuck."""
+    if seen.records:
+        table = Table("table", "record", "lane", "what", "changes", "age", "properties")
+        for row in seen.records:
+            table.add_row(
+                TABLES.get(row["table_name"], row["table_name"]),
+                Text(str(row["name"] or row["record"])),
+                row["lane"],
+                row["operation"],
+                str(row["changes"]),
+                age(row["age"]),
+                Text(", ".join(row["properties"])),
+            )
+        _whole(table)
+    calls = f"{seen.calls} HubSpot {'call' if seen.calls == 1 else 'calls'}"
+    plain(f"{len(seen.records)} records would be sent, in at least {calls}")
+    if seen.more:
+        plain(f"and more: only {most} of a table are looked at")
+    if seen.stuck:
+        plain("Not sent now:", "bold")
+        _whole(_table_of_changes(seen.stuck))
+        _errors_of(seen.stuck)
+    pauses(seen.pauses)
+
+
+def age(length: timedelta | None) -> str:
+    """A length of time as people say it, by its two largest units."""
+    if length is None:
+        return ""
+    seconds = max(0, int(length.total_seconds()))
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def moment(at: datetime) -> str:
+    """A moment with its time zone."""
+    return at.strftime("%Y-%m-%d %H:%M:%S%z")
+
+
+def _whole(table: Table) -> None:
+    """A table with nothing cut off or folded where no terminal's width limits it."""
+    for column in table.columns:
+        column.no_wrap = not out.is_terminal
+    if out.is_terminal:
         out.print(table)
+    else:
+        wide = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
+        Console(highlight=False, width=max(out.width, wide)).print(table)
 
 
 def checks(rows: list[dict[str, Any]]) -> None:
@@ -115,13 +313,28 @@ def checks(rows: list[dict[str, Any]]) -> None:
     out.print(table)
 
 
-def findings(rows: list[Any]) -> None:
-    """What the doctor saw."""
-    table = Table("", "", "seen")
+def broken(rows: list[dict[str, Any]]) -> None:
+    """The broken invariants, on stderr."""
     for row in rows:
-        seen = row.seen if row.ok else f"{row.seen}\n{row.hint}"
-        table.add_row("[green]ok[/]" if row.ok else "[red]no[/]", row.name, seen)
-    out.print(table)
+        if row["violations"]:
+            plain(
+                f"{row['name']}: {row['violations']} violations, for example {row['sample']}",
+                "red",
+                err,
+            )
+
+
+def findings(rows: list[Any]) -> None:
+    """What the doctor saw, a line each, and below it what to do."""
+    widest = max(len(row.name) for row in rows)
+    for row in rows:
+        word, style = ("warn", "yellow") if row.warning else ("ok", "green")
+        if not row.ok:
+            word, style = "no", "red"
+        told = Text(f"{word:<5}", style).append(f"{row.name:<{widest}}  {row.seen}", "default")
+        out.print(told, soft_wrap=True)
+        if row.hint:
+            plain(f"     {'':<{widest}}  {row.hint}")
 
 
 def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:

@@ -1,33 +1,50 @@
 """Looks whether everything the glue talks to is there, and says what to do where it is not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import redis
 
-from glue import config
+from glue import config, display
 from glue.db import connect
-from glue.errors import GlueError
+from glue.errors import Forbidden, GlueError, Rejected
 from glue.hubspot import HubSpot
-from glue.rpc import Rpc
+from glue.rpc import BOOKINGS, CONTACTS, Rpc
+
+KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
+# What is weaker where HubSpot does not keep the property unique. It can be declared so only when
+# the property is made.
+WEAKER = {
+    BOOKINGS: "A creation that HubSpot answered too late may leave a booking there twice.",
+    CONTACTS: "A creation that HubSpot answered too late may leave a contact there twice.",
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: ok, what was seen, and the next step where it is not ok."""
+    """One thing looked at: ok, what was seen, and the next step where it is not ok.
+
+    warning: it works, but a promise is weaker; the hint says which.
+    """
 
     name: str
     ok: bool
     seen: str
     hint: str = ""
+    warning: bool = False
 
 
 def examine(env: Mapping[str, str]) -> list[Finding]:
-    """Postgres and its functions, HubSpot and its token, Redis. Costs one HubSpot call."""
+    """Postgres, its functions and the outbox; HubSpot, its token and types; Redis.
+
+    Costs three HubSpot calls.
+    """
     findings = []
     for name, look in (("Postgres", _postgres), ("HubSpot", _hubspot), ("Redis", _redis)):
         try:
-            findings.append(Finding(name, True, look(env)))
+            # One by one: what was found before an error counts.
+            for finding in look(env):
+                findings.append(finding)
         except GlueError as error:
             findings.append(Finding(name, False, error.message, error.hint))
         except (redis.RedisError, ValueError) as error:
@@ -37,26 +54,59 @@ def examine(env: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def _postgres(env: Mapping[str, str]) -> str:
+def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
     with connect(config.database_url(env)) as connection:
-        broken = [check["name"] for check in Rpc(connection).verify() if check["violations"]]
+        rpc = Rpc(connection)
+        broken = [check["name"] for check in rpc.verify() if check["violations"]]
+        status, pauses = rpc.queue_status(), rpc.list_pauses()
         version = connection.info.server_version // 10_000
     if broken:
-        raise GlueError(f"broken invariants: {', '.join(broken)}", "Run «glue verify».")
-    return f"version {version}, every invariant holds"
+        names = ", ".join(broken)
+        yield Finding("Postgres", False, f"broken invariants: {names}", "Run «glue verify».")
+    else:
+        yield Finding("Postgres", True, f"version {version}, every invariant holds")
+    if dead := sum(row["dead"] for row in status):
+        hint = "«glue queue list --state dead» says why."
+        yield Finding("dead letters", False, str(dead), hint)
+    for pause in pauses:
+        hint = "«glue queue resume» once the reason is gone."
+        yield Finding("paused", False, display.pause(pause), hint)
+    waiting = sum(row["due"] + row["waiting"] for row in status)
+    oldest = max((row["oldest"] for row in status if row["oldest"]), default=None)
+    seen = f"{waiting} changes, the oldest for {display.age(oldest)}" if waiting else "empty"
+    yield Finding("outbox", True, seen)
 
 
-def _hubspot(env: Mapping[str, str]) -> str:
+def _hubspot(env: Mapping[str, str]) -> Iterator[Finding]:
     settings = config.hubspot(env)
     with HubSpot(settings) as hubspot:
         hubspot.list_objects(settings.exam_type, ["capacity"])
-    return f"{settings.base_url} answers, the token may read exams"
+        yield Finding("HubSpot", True, f"{settings.base_url} answers, the token may read exams")
+        yield _unique(hubspot, BOOKINGS, settings.booking_type, "HUBSPOT_BOOKING_TYPE")
+        yield _unique(hubspot, CONTACTS, "contacts", "the property's name")
 
 
-def _redis(env: Mapping[str, str]) -> str:
+def _unique(hubspot: HubSpot, table: str, object_type: str, what: str) -> Finding:
+    """Whether HubSpot keeps the property unique by which a table's records are written."""
+    name = KEYS[table]
+    where = f"{name} of {display.TABLES[table]}"
+    try:
+        definition = hubspot.get_property(object_type, name)
+    except Forbidden as error:
+        hint = f"Not known whether HubSpot keeps it unique: {error.message}"
+        return Finding("HubSpot", True, f"{where}: may not be looked at", hint, warning=True)
+    except Rejected as error:
+        return Finding("HubSpot", False, f"{where}: {error.message}", f"Check {what}.")
+    if definition.get("hasUniqueValue"):
+        return Finding("HubSpot", True, f"{where} is unique")
+    return Finding("HubSpot", True, f"{where} is not unique", WEAKER[table], warning=True)
+
+
+def _redis(env: Mapping[str, str]) -> Iterator[Finding]:
     url = config.redis_url(env)
     if url is None:
-        return "REDIS_URL is not set; everything works without Redis"
+        yield Finding("Redis", True, "REDIS_URL is not set; everything works without Redis")
+        return
     with redis.Redis.from_url(url, socket_connect_timeout=5) as client:
         version = client.info("server")["redis_version"]
-    return f"version {version}"
+    yield Finding("Redis", True, f"version {version}")

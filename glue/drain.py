@@ -18,6 +18,8 @@ from glue.send import SCOPE_PAUSE, Sender
 # Contacts first, so that a booking finds its contact's HubSpot id; exams last, because their
 # count of bookings follows from the bookings sent; notes after all that they tell of.
 ORDER = (CONTACTS, BOOKINGS, EXAMS, NOTES)
+# Records of a claim: enough that each kind of call it needs is as full as can be.
+CLAIM = 5 * BATCH
 
 
 @dataclass
@@ -100,7 +102,7 @@ class Drain:
         """Batches of a table, each with the moment its lease ends, until none is due."""
         while table not in self._resting and not self._stopped():
             until = self._clock() + self._lease
-            changes = self._rpc.claim_changes(table, BATCH, self._lease, lane)
+            changes = self._rpc.claim_changes(table, CLAIM, self._lease, lane)
             if not changes:
                 return
             yield changes, until

@@ -10,6 +10,7 @@
         ├── Unauthorized      401: the token is wrong                     exit 77
         ├── Forbidden         403: a scope is missing                     exit 77
         ├── RateLimited       429, 477, 423: .retry_after seconds         exit 75
+        │   └── OutOfBudget   our own budget has no call left: not sent   exit 75
         ├── Unavailable       5xx, time-out, reset; .unanswered: it may   exit 75
         │                     have been applied all the same
         └── Rejected          any other 4xx; .existing_id: the record     exit 1
@@ -106,6 +107,13 @@ class RateLimited(HubSpotError):
     def __init__(self, message: str, *, status: int, retry_after: float) -> None:
         super().__init__(message, f"It may be tried again in {retry_after:g} s.", status=status)
         self.retry_after = retry_after
+
+
+class OutOfBudget(RateLimited):
+    """Nothing was sent: the calls the account allows, or we allow ourselves, are used."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message, status=0, retry_after=retry_after)
 
 
 class Unavailable(HubSpotError):

@@ -5,9 +5,9 @@ glue.errors. Batches hold at most 100 inputs (HubSpot's limit).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -19,6 +19,24 @@ SEARCH_PAGE = 200
 TOO_MANY = 429
 LOCKED = 423
 MIGRATING = 477
+POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING")
+
+
+class Meter(Protocol):
+    """Who is asked before every call and told after it. patience: seconds it may make us wait."""
+
+    patience: float
+
+    def reserve(self, *, lane: str, search: bool) -> Any:
+        """A ticket for one call; raises OutOfBudget. lane: urgent or bulk."""
+
+    def sent(self, ticket: Any) -> None:
+        """The request is on its way, all of it."""
+
+    def settle(
+        self, ticket: Any, status: int | None, headers: Mapping[str, str], policy: str | None
+    ) -> None:
+        """What came of it; status: None when no answer came. policy: that of a 429."""
 
 
 @dataclass
@@ -37,20 +55,32 @@ class BatchResult:
 
 
 class HubSpot:
-    """One account. transport: for tests, anything httpx takes."""
+    """One account. transport: for tests, anything httpx takes. meter: None counts nothing.
+
+    lane: urgent or bulk, whose calls the next ones are; may be changed at any time.
+    """
 
     def __init__(
-        self, config: HubSpotConfig, *, transport: httpx.BaseTransport | None = None
+        self,
+        config: HubSpotConfig,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.config = config
+        self.meter = meter
         self.lane = "bulk"
-        self.timeout = config.timeout
         self._client = httpx.Client(
             base_url=config.base_url,
             headers={"Authorization": f"Bearer {config.access_token}"},
             timeout=config.timeout,
             transport=transport,
         )
+
+    @property
+    def timeout(self) -> float:
+        """Seconds a call may take, the wait for its turn included."""
+        return self.config.timeout + (self.meter.patience if self.meter else 0.0)
 
     def close(self) -> None:
         self._client.close()
@@ -189,9 +219,30 @@ class HubSpot:
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._send("POST", path, json=body)
 
+    def _metered(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """One call that the meter knows of."""
+        meter = self.meter
+        if meter is None:
+            return self._client.request(method, path, **request)
+        ticket = meter.reserve(lane=self.lane, search=path.endswith("/search"))
+
+        def trace(event: str, _: Any) -> None:
+            if event.endswith("send_request_body.complete"):
+                meter.sent(ticket)
+
+        answer = None
+        try:
+            answer = self._client.request(method, path, extensions={"trace": trace}, **request)
+            return answer
+        finally:
+            if answer is None:
+                meter.settle(ticket, None, {}, None)
+            else:
+                meter.settle(ticket, answer.status_code, answer.headers, _policy(answer))
+
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
-            answer = self._client.request(method, path, **request)
+            answer = self._metered(method, path, **request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(
                 f"cannot reach HubSpot at {self.config.base_url}: {error or 'time-out'}",
@@ -219,12 +270,7 @@ class HubSpot:
 
 def _failure(answer: httpx.Response) -> HubSpotError:
     """The exception for an answer that is not 2xx."""
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    if not isinstance(body, dict):
-        body = {}
+    body = _body(answer)
     status = answer.status_code
     reason = f"HubSpot answered {status}: {_reason(body)}"
     if body.get("correlationId"):
@@ -241,6 +287,21 @@ def _failure(answer: httpx.Response) -> HubSpotError:
         # A gateway's answer says nothing of the server behind it, which may still be at work.
         return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
     return Rejected(reason, status=status, existing_id=_existing_id(body))
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    """The object of a body, empty where it is none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _policy(answer: httpx.Response) -> str | None:
+    """Which limit a 429 speaks of, where it says so."""
+    said = _body(answer).get("policyName") if answer.status_code == TOO_MANY else None
+    return said if said in POLICIES else None
 
 
 def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:

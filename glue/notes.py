@@ -23,10 +23,8 @@ TO_CONTACT = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 20
 class NoteSender(Sender):
     """Sends one batch of notes."""
 
-    def _update(self, changes: list[ClaimedChange]) -> None:
+    def _update(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
         """Looks whether HubSpot has notes twice that it has; a note never changes."""
-        if not changes:
-            return
         doubles: list[str] = []
         kept: dict[ClaimedChange, str | None] = {}
         for change, ids in self._find(changes).items():
@@ -37,6 +35,7 @@ class NoteSender(Sender):
             self._flying(changes)
             self._hubspot.batch_archive(self._type, doubles[start : start + BATCH])
         self.outcome.sent.update(kept)
+        return []
 
     def _upsert(self, changes: list[ClaimedChange]) -> None:
         """Makes notes. One that HubSpot may have already is looked for first."""
@@ -53,8 +52,7 @@ class NoteSender(Sender):
                 self.outcome.fail(change, error, retry_after=SEARCH_LAG)
             else:
                 new.append(change)
-        if new:
-            self._halved(self._create, new, self.outcome.fail)
+        self._in_batches(self._create, new, self.outcome.fail)
 
     def _create(self, batch: list[ClaimedChange]) -> None:
         self._flying(batch)
@@ -92,9 +90,10 @@ class NoteSender(Sender):
         """HubSpot's ids of each note, oldest first, read from the notes of its contact."""
         contacts = sorted({c.contact_hubspot_id for c in changes if c.contact_hubspot_id})
         notes: set[str] = set()
-        if contacts:
+        for start in range(0, len(contacts), BATCH):
             self._in_time()
-            linked = self._hubspot.linked(self._identity.types[CONTACTS], self._type, contacts)
+            some = contacts[start : start + BATCH]
+            linked = self._hubspot.linked(self._identity.types[CONTACTS], self._type, some)
             notes.update(note for ids in linked.values() for note in ids)
         found: dict[str | None, list[str]] = {str(change.record): [] for change in changes}
         there = sorted(notes, key=_age)

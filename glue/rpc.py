@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,13 +36,23 @@ class ClaimedChange:
     properties: dict[str, str]
     contact_hubspot_id: str | None
     exam_hubspot_id: str | None
-    associate: bool
+    associate: list[str]
     left_exam_hubspot_ids: list[str]
     may_create: bool
     tried: bool
     settled: bool
     former_values: list[str]
     unanswered: bool
+
+
+@dataclass(frozen=True)
+class CallGrant:
+    """Leave to call HubSpot, or when to ask again; see the type hubspot_sync.call_grant."""
+
+    granted: bool
+    ticket: int | None
+    wait: timedelta | None
+    reason: str | None
 
 
 class Rpc:
@@ -72,11 +83,12 @@ class Rpc:
             name: Jsonb(value) if isinstance(value, (dict, list)) else value
             for name, value in arguments.items()
         }
-        statement = f"select * from {function}({names})"
         for pause in (*PAUSES, None):
             try:
                 with translated():
-                    return self._connection.execute(statement, values).fetchall()
+                    return self._connection.execute(
+                        f"select * from {function}({names})", values
+                    ).fetchall()
             except Busy:
                 if pause is None or self._connection.info.transaction_status:
                     raise
@@ -124,14 +136,17 @@ class Rpc:
         """Gathers what the audit log has not told HubSpot into notes; answers how many."""
         return self.value("hubspot_sync.write_notes", p_lane=lane)
 
-    def pause(self, scope: str, reason: str, seconds: float) -> None:
-        """Stops the sending of a table, or of all («*»)."""
-        self.call(
+    def pause(self, scope: str, reason: str, seconds: float | None) -> dict[str, Any]:
+        """Stops the sending of a table, or of all («*»); the pause in force.
+
+        seconds: None until somebody resumes it.
+        """
+        return self.call(
             "hubspot_sync.pause_sync",
             p_scope=scope,
             p_reason=reason,
-            p_for=timedelta(seconds=seconds),
-        )
+            p_for=None if seconds is None else timedelta(seconds=seconds),
+        )[0]
 
     def recall(self, task: str) -> dict[str, Any] | None:
         """What a task noted for its next run, and «age» in seconds."""
@@ -155,12 +170,16 @@ class Rpc:
         """Refreshes the analytics; False when nothing had changed."""
         return self.value("hubspot_sync.refresh_analytics", p_force=force)
 
-    def advance(self, function: str) -> int:
-        """Runs a task of api that answers {changed, more} until no more is left; the total."""
+    def advance(self, function: str, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Runs a task that answers {changed, more} until no more is left; the total.
+
+        progress: told what each step changed.
+        """
         total = 0
         while True:
             (result,) = self.call(function)
             total += result["changed"]
+            progress(result["changed"])
             if not result["more"]:
                 return total
 
@@ -187,3 +206,80 @@ class Rpc:
     def get_contact_credits(self, student_id: str, email: str) -> dict[str, Any]:
         """A contact's balances; see api.get_contact_credits."""
         return self.call("api.get_contact_credits", p_student_id=student_id, p_email=email)[0]
+
+    @contextmanager
+    def without_effect(self) -> Iterator[None]:
+        """What is called inside happens to nobody: it is rolled back."""
+        with translated(), self._connection.transaction(force_rollback=True):
+            yield
+
+    def list_queue(
+        self,
+        state: str | None = None,
+        table: str | None = None,
+        limit: int = 100,
+        after: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Changes that are open or dead, oldest first; see hubspot_sync.list_queue."""
+        return self.call(
+            "hubspot_sync.list_queue", p_state=state, p_table=table, p_limit=limit, p_after=after
+        )
+
+    def show_change(self, **which: Any) -> dict[str, Any] | None:
+        """All about the record of a change; see hubspot_sync.show_change."""
+        return self.value("hubspot_sync.show_change", **which)
+
+    def retry_changes(self, ids: list[int]) -> list[dict[str, Any]]:
+        """Makes changes due at once; what became of each."""
+        return self.call("hubspot_sync.retry_changes", p_ids=_numbers(ids))
+
+    def retry_all(self, table: str | None = None) -> list[dict[str, Any]]:
+        """The same for all that are dead or waiting, of a table or of all."""
+        return self.call("hubspot_sync.retry_changes", p_table=table, p_all=True)
+
+    def discard_changes(self, ids: list[int]) -> list[dict[str, Any]]:
+        """Gives changes up; what became of each."""
+        return self.call("hubspot_sync.discard_changes", p_ids=_numbers(ids))
+
+    def resume_sync(self, scope: str) -> bool:
+        """Ends a pause; False where there was none."""
+        return self.value("hubspot_sync.resume_sync", p_scope=scope)
+
+    def list_pauses(self) -> list[dict[str, Any]]:
+        """The pauses in force."""
+        return self.call("hubspot_sync.list_pauses")
+
+    def look_at_claims(self, records: list[UUID]) -> list[dict[str, Any]]:
+        """What the leases of these records cover."""
+        return self.call(
+            "hubspot_sync.look_at_claims",
+            p_records="{" + ",".join(str(record) for record in records) + "}",
+        )
+
+    def reserve_call(self, lane: str, search: bool) -> CallGrant:
+        """Asks for one call to HubSpot."""
+        rows = self.call("hubspot_sync.reserve_call", p_lane=lane, p_search=search)
+        return CallGrant(**rows[0])
+
+    def settle_call(
+        self,
+        ticket: int,
+        status: int | None,
+        headers: dict[str, str],
+        policy: str | None,
+        elapsed: float | None,
+    ) -> bool:
+        """Tells what became of a granted call. elapsed: seconds from its sending."""
+        return self.value(
+            "hubspot_sync.settle_call",
+            p_ticket=ticket,
+            p_status=status,
+            p_headers=headers,
+            p_policy=policy,
+            p_elapsed=None if elapsed is None else timedelta(seconds=elapsed),
+        )
+
+
+def _numbers(ids: list[int]) -> str:
+    """An array as Postgres reads it: a list would go as jsonb."""
+    return "{" + ",".join(str(number) for number in ids) + "}"

@@ -16,7 +16,7 @@ from glue.errors import (
     Unauthorized,
     Unavailable,
 )
-from glue.hubspot import BatchResult, HubSpot
+from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange
 
@@ -29,12 +29,14 @@ SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
 
 @dataclass
 class Outcome:
-    """What became of a batch: HubSpot ids of what was sent, failures by record.
+    """What became of a claim: HubSpot ids of what was sent, failures by record.
 
-    flying: what the request under way carries; HubSpot may apply it though no answer comes.
+    written: ids of records whose links are still to come. flying: what the request under way
+    carries; HubSpot may apply it though no answer comes.
     """
 
     sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
+    written: dict[ClaimedChange, str] = field(default_factory=dict)
     failed: list[dict] = field(default_factory=list)
     flying: Sequence[ClaimedChange] = ()
 
@@ -47,7 +49,7 @@ class Outcome:
         settled = {failure["record"] for failure in self.failed}
         for change in changes:
             if change not in self.sent and str(change.record) not in settled:
-                failure = _failure(change, error)
+                failure = _failure(change, error) | {"written": change in self.written}
                 failure["unanswered"] &= change in self.flying
                 self.failed.append(failure)
 
@@ -65,7 +67,7 @@ class Outcome:
 
 
 class Sender:
-    """Sends one batch. in_time: raises when a request could outlast the lease."""
+    """Sends what one claim took. in_time: raises when a request could outlast the lease."""
 
     def __init__(
         self,
@@ -82,57 +84,60 @@ class Sender:
         self.outcome = Outcome()
 
     def send(self, changes: list[ClaimedChange]) -> None:
-        """Sends a batch. Raises what ends it: what is settled by then stands in `outcome`."""
+        """Sends a claim. Raises what ends it: what is settled by then stands in `outcome`."""
         # HubSpot has it already, or never heard of it.
         self.outcome.sent.update((c, None) for c in changes if c.operation == "nothing")
         upserts = [c for c in changes if c.operation == "upsert"]
         # A record HubSpot has is written by its id: its unique property may have changed.
-        self._update([c for c in upserts if c.hubspot_id])
-        self._upsert([c for c in upserts if not c.hubspot_id])
+        known = [c for c in upserts if c.hubspot_id]
+        # Of these only the links change.
+        self._wrote({c: c.hubspot_id for c in known if not c.properties})
+        gone = self._update([c for c in known if c.properties])
+        self._upsert([*(c for c in upserts if not c.hubspot_id), *gone])
+        self._link()
         self._archive([c for c in changes if c.operation == "archive"])
 
     def _flying(self, changes: Sequence[ClaimedChange]) -> None:
         self._in_time()
         self.outcome.flying = changes
 
-    def _halved(
+    def _in_batches(
         self,
         send: Callable[[list[ClaimedChange]], None],
         changes: list[ClaimedChange],
         refused: Callable[[ClaimedChange, Rejected], None],
     ) -> None:
-        """Sends a batch; one that is refused whole is halved until the culprit stands alone."""
-        try:
-            send(changes)
-        except Rejected as error:
-            if len(changes) == 1:
-                refused(changes[0], error)
-                return
-            middle = len(changes) // 2
-            self._halved(send, changes[:middle], refused)
-            self._halved(send, changes[middle:], refused)
+        """Sends in hundreds; one that is refused whole is halved until the culprit is alone."""
+        if len(changes) > BATCH:
+            for start in range(0, len(changes), BATCH):
+                self._in_batches(send, changes[start : start + BATCH], refused)
+        elif changes:
+            try:
+                send(changes)
+            except Rejected as error:
+                if len(changes) == 1:
+                    refused(changes[0], error)
+                    return
+                middle = len(changes) // 2
+                self._in_batches(send, changes[:middle], refused)
+                self._in_batches(send, changes[middle:], refused)
 
-    def _update(self, changes: list[ClaimedChange]) -> None:
-        """Writes records by HubSpot's id. One that is gone there is looked for, or made anew."""
+    def _update(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
+        """Writes records by HubSpot's id. Answers those that are gone there."""
         gone: list[ClaimedChange] = []
 
         def send(batch: list[ClaimedChange]) -> None:
-            written = {}
-            plain = [c for c in batch if not c.properties]  # only its links change
-            written.update((c, c.hubspot_id) for c in plain)
-            if batch := [c for c in batch if c.properties]:
-                self._flying(batch)
-                inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
-                result = self._hubspot.batch_update(self._type, inputs)
-                ids = {str(row["id"]) for row in result.results}
-                for change in batch:
-                    if change.hubspot_id in ids:
-                        written[change] = change.hubspot_id
-                    elif str(change.record) in result.missing and self._replaceable(change):
-                        gone.append(change)
-                    else:
-                        self._unwritten(change, result)
-            self._wrote(written)
+            self._flying(batch)
+            inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
+            result = self._hubspot.batch_update(self._type, inputs)
+            ids = {str(row["id"]) for row in result.results}
+            for change in batch:
+                if change.hubspot_id in ids:
+                    self._wrote({change: change.hubspot_id})
+                elif str(change.record) in result.missing and self._replaceable(change):
+                    gone.append(change)
+                else:
+                    self._unwritten(change, result)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
             if error.status == NOT_FOUND and self._replaceable(change):
@@ -140,9 +145,8 @@ class Sender:
             else:
                 self.outcome.fail(change, error)
 
-        if changes:
-            self._halved(send, changes, refused)
-        self._upsert(gone)
+        self._in_batches(send, changes, refused)
+        return gone
 
     def _replaceable(self, change: ClaimedChange) -> bool:
         """Whether a record that is gone there may be made anew: exams are HubSpot's."""
@@ -156,9 +160,9 @@ class Sender:
         if self._table == EXAMS:
             self._create_exams(changes)
         elif self._identity.unique(self._table):
-            self._halved(self._upsert_batch, changes, self._refused)
+            self._in_batches(self._upsert_batch, changes, self._refused)
         else:
-            self._halved(self._find_or_create, changes, self._refused)
+            self._in_batches(self._find_or_create, changes, self._refused)
 
     def _upsert_batch(self, batch: list[ClaimedChange]) -> None:
         self._flying(batch)
@@ -292,50 +296,64 @@ class Sender:
         self.outcome.fail(change, error, permanent=reason is not None)
 
     def _wrote(self, written: dict[ClaimedChange, str]) -> None:
-        """Notes what HubSpot has now; a booking only with its links."""
-        if self._table == BOOKINGS:
-            self._associate(written)
-        self.outcome.sent.update(written)
+        """Notes what HubSpot has now; a booking only when its links are made."""
+        for change, hubspot_id in written.items():
+            linked = change.associate or change.left_exam_hubspot_ids
+            if self._table == BOOKINGS and (linked or hubspot_id != change.hubspot_id):
+                self.outcome.written[change] = hubspot_id
+            else:
+                self.outcome.sent[change] = hubspot_id
 
-    def _associate(self, written: dict[ClaimedChange, str]) -> None:
-        """Links bookings to contact and exam; takes out of `written` what could not be linked."""
-        due = [c for c in written if c.associate or c.hubspot_id != written[c]]
+    def _link(self) -> None:
+        """Links what was written to contact and exam, and ends links to exams that were left."""
+        outcome, written = self.outcome, self.outcome.written
+        outcome.flying = ()
         bookings, contacts, exams = (self._identity.types[t] for t in (BOOKINGS, CONTACTS, EXAMS))
 
-        def associate(to_type: str, target: Callable[[ClaimedChange], str | None]) -> None:
+        def send_to(to_type: str, target: Callable[[ClaimedChange], str | None]) -> Callable:
             def send(batch: list[ClaimedChange]) -> None:
                 self._in_time()
                 pairs = [(written[c], target(c)) for c in batch]
                 self._hubspot.associate(bookings, to_type, pairs)
 
-            self._in_links([c for c in due if c in written and target(c)], written, send)
-
-        associate(contacts, lambda change: change.contact_hubspot_id)
-        associate(exams, lambda change: change.exam_hubspot_id)
+            return send
 
         def leave(batch: list[ClaimedChange]) -> None:
             self._in_time()
             ends = [(written[c], c.left_exam_hubspot_ids) for c in batch]
             self._hubspot.dissociate(bookings, exams, ends)
 
-        self._in_links([c for c in written if c.left_exam_hubspot_ids], written, leave)
+        def contact(change: ClaimedChange) -> str | None:
+            return change.contact_hubspot_id if self._is_due(change, "@contact") else None
+
+        def exam(change: ClaimedChange) -> str | None:
+            return change.exam_hubspot_id if self._is_due(change, "@exam") else None
+
+        self._in_links(send_to(contacts, contact), contact)
+        self._in_links(send_to(exams, exam), exam)
+        self._in_links(leave, lambda change: change.left_exam_hubspot_ids)
+        outcome.sent.update(written)
+        written.clear()
+
+    def _is_due(self, change: ClaimedChange, link: str) -> bool:
+        """Whether a link is new, or its booking is another record than before."""
+        return link in change.associate or self.outcome.written[change] != change.hubspot_id
 
     def _in_links(
         self,
-        changes: list[ClaimedChange],
-        written: dict[ClaimedChange, str],
         send: Callable[[list[ClaimedChange]], None],
+        wanted: Callable[[ClaimedChange], object],
     ) -> None:
-        """Sends a batch of links; what fails is taken out of `written` and tried again."""
+        """Sends links in hundreds; a booking whose link fails is tried again as a whole."""
+        written = self.outcome.written
+        changes = [change for change in written if wanted(change)]
 
         def refused(change: ClaimedChange, error: HubSpotError) -> None:
             del written[change]
             self.outcome.fail(change, error, permanent=False, written=True)
 
-        if not changes:
-            return
         try:
-            self._halved(send, changes, refused)
+            self._in_batches(send, changes, refused)
         except Unauthorized:
             raise
         except HubSpotError as error:
@@ -362,8 +380,7 @@ class Sender:
             else:
                 self.outcome.fail(change, error)
 
-        if changes:
-            self._halved(send, changes, refused)
+        self._in_batches(send, changes, refused)
 
 
 def _sent(change: ClaimedChange) -> dict[str, str]:
@@ -371,11 +388,8 @@ def _sent(change: ClaimedChange) -> dict[str, str]:
     nobody asks."""
     if change.table_name == NOTES:
         return {}
-    links = {
-        "@contact": change.contact_hubspot_id or "",
-        "@exam": change.exam_hubspot_id or "",
-    }
-    return change.properties | (links if change.associate else {})
+    links = {"@contact": change.contact_hubspot_id, "@exam": change.exam_hubspot_id}
+    return change.properties | {name: links[name] or "" for name in change.associate}
 
 
 def _given(change: ClaimedChange) -> dict:

@@ -41,7 +41,7 @@ def main() -> None:
     """Postgres, Valkey and a HubSpot simulator on this machine.
 
     Everything listens on 127.0.0.1 and is deleted when it stops. A server that DATABASE_URL,
-    REDIS_URL or HUBSPOT_BASE_URL (with HUBSPOT_ACCESS_TOKEN) names is used and not started.
+    REDIS_URL or HUBSPOT_BASE_URL (with its token and types) names is used and not started.
     SANDBOX_PG_BINDIR names another Postgres installation.
 
     \b
@@ -120,8 +120,9 @@ def up(
 ) -> None:
     """Start the servers in the background; print one line for `eval`.
 
-    The line sets DATABASE_URL, REDIS_URL, HUBSPOT_BASE_URL and HUBSPOT_ACCESS_TOKEN. Where
-    the servers run already, prints their line again. A new database gets the migrations; one
+    The line sets DATABASE_URL, REDIS_URL, HUBSPOT_BASE_URL, HUBSPOT_ACCESS_TOKEN,
+    HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE. Where the servers run already, prints their
+    line again. A new database gets the migrations; one
     that DATABASE_URL names is left as it is.
 
     With --http a gateway answers supabase-js and supabase-py, and a new database gets the

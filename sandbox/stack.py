@@ -25,12 +25,14 @@ import redis
 
 from sandbox import fetch, postgres, rest, valkey
 from sandbox.children import Child
+from sandbox.hubspot.definitions import BOOKING_TYPE, EXAM_TYPE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
 START_PATIENCE = 180.0  # seconds, for a slow machine
 YEAR = 365 * 24 * 3600
 STUDENT = "ada@example.org"  # of examples/world.sql
+HUBSPOT = ("HUBSPOT_BASE_URL", "HUBSPOT_ACCESS_TOKEN", "HUBSPOT_BOOKING_TYPE", "HUBSPOT_EXAM_TYPE")
 
 
 class StackError(Exception):
@@ -45,6 +47,8 @@ class Stack:
     redis_url: str | None = None
     hubspot_base_url: str | None = None
     hubspot_access_token: str | None = None
+    hubspot_booking_type: str | None = None
+    hubspot_exam_type: str | None = None
     supabase_url: str | None = None
     supabase_anon_key: str | None = None
     supabase_service_key: str | None = None
@@ -202,14 +206,15 @@ def _named_redis() -> str | None:
     return url or None
 
 
-def _named_hubspot() -> tuple[str, str] | None:
-    url = os.environ.get("HUBSPOT_BASE_URL")
-    if not url:
-        return None
-    token = os.environ.get("HUBSPOT_ACCESS_TOKEN")
-    if not token:
-        raise StackError("HUBSPOT_BASE_URL is set, but HUBSPOT_ACCESS_TOKEN is not")
-    return url, token
+def _named_hubspot() -> dict[str, str]:
+    if not os.environ.get("HUBSPOT_BASE_URL"):
+        return {}
+    named = {}
+    for name in HUBSPOT:
+        named[name.lower()] = os.environ.get(name, "")
+        if not named[name.lower()]:
+            raise StackError(f"HUBSPOT_BASE_URL is set, but {name} is not")
+    return named
 
 
 @contextlib.contextmanager
@@ -274,7 +279,7 @@ def serve(
 
         database_url = _named_database()
         redis_url = _named_redis() if with_valkey else None
-        hubspot = _named_hubspot() if with_hubspot else None
+        hubspot = _named_hubspot() if with_hubspot else {}
         if database_url and own_database:
             database_url = borrowed.enter_context(_new_database(database_url))
         if not database_url:
@@ -290,7 +295,12 @@ def serve(
                 _subfolder(folder, "hubspot"), seed=seed, contacts=contacts, exams=exams
             )
             children.append(simulator.child)
-            hubspot = simulator.url, simulator.token
+            hubspot = {
+                "hubspot_base_url": simulator.url,
+                "hubspot_access_token": simulator.token,
+                "hubspot_booking_type": BOOKING_TYPE,
+                "hubspot_exam_type": EXAM_TYPE,
+            }
         if run_migrations:
             migrate(database_url)
         http = {}
@@ -299,7 +309,7 @@ def serve(
                 make_world(database_url)
             http = _start_http(_subfolder(folder, "rest"), database_url, children, borrowed)
 
-        stack = Stack(database_url, redis_url, *(hubspot or (None, None)), **http)
+        stack = Stack(database_url, redis_url, **hubspot, **http)
         print(json.dumps(asdict(stack)), flush=True)
         while True:
             for child in children:

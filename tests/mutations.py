@@ -33,6 +33,8 @@ ATTENDANCE = ISOLATION + "test_races_of_attendance.py"
 WRITERS = ISOLATION + "test_races_with_other_writers.py"
 JAMS = ISOLATION + "test_jams.py"
 LOGINS = "tests/py/test_logins.py"
+CALLS = ISOLATION + "test_races_for_calls.py"
+RESERVE_SQL, SETTLE_SQL = "tests/sql/reserve_call.sql", "tests/sql/settle_call.sql"
 
 BOOK, SEAT = "api.create_booking", "hubspot_sync.book_seat"
 MOVE = "api.move_booking"
@@ -41,6 +43,8 @@ CASCADE = "hubspot_sync.hubspot_mock_exams_cascade"
 COUNT = "hubspot_sync.hubspot_bookings_seats"
 LEDGER = "hubspot_sync.hubspot_contact_credits_ledger"
 POST = "hubspot_sync.post_credit"
+RESERVE, SETTLE = "hubspot_sync.reserve_call", "hubspot_sync.settle_call"
+FOLLOW = "hubspot_sync.follow_limits"
 ADMINISTRATOR = "perform hubspot_sync.require_administrator();"
 
 MUTANTS = [
@@ -532,6 +536,133 @@ MUTANTS = [
         "alter function api.create_booking(text, text, text, text, text, text, text)"
         " reset lock_timeout",
         (f"{JAMS} give_up",),
+    ),
+    # HubSpot's calls
+    Mutant(
+        "workers ask for a call all at once",
+        RESERVE,
+        "perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.hubspot_budget', 0));",
+        "",
+        (f"{CALLS} same_call",),
+    ),
+    Mutant(
+        "answers to calls are learned from all at once",
+        SETTLE,
+        "perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.hubspot_budget', 0));",
+        "",
+        (f"{CALLS} answer",),
+    ),
+    Mutant(
+        "bulk leaves no call to urgent",
+        RESERVE,
+        "v_others - count(*))::integer into v_free",
+        "v_others - count(*) + v_reserve)::integer into v_free",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "other programs' calls are forgotten at once",
+        RESERVE,
+        "v_others := v_budget.others;",
+        "v_others := 0;",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "one call too many is granted",
+        RESERVE,
+        "if v_free <= 0 then",
+        "if v_free < 0 then",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "the cap of calls stops urgent, too",
+        RESERVE,
+        "if p_lane = 'bulk' then",
+        "if true then",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "a pause lets calls through",
+        RESERVE,
+        "if v_budget.paused_until > v_now and",
+        "if false and",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "a clock that was set back keeps the calls' slots for ever",
+        RESERVE,
+        "set free_at = v_now + v_budget.period\n",
+        "set free_at = s.free_at\n",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "a dead worker's call is free after a period",
+        RESERVE,
+        "v_now + v_longest + v_budget.period, v_grant.ticket",
+        "v_now + v_budget.period, v_grant.ticket",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "calls under way are forgotten when the day ends",
+        RESERVE,
+        "(select count(s.ticket) from",
+        "(select 0 * count(s.ticket) from",
+        (RESERVE_SQL,),
+    ),
+    Mutant(
+        "a call is free when it is answered",
+        SETTLE,
+        "v_now + v_budget.period - v_early",
+        "v_now - v_early",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "a call without an answer counts from when it was sent",
+        SETTLE,
+        "if p_status is not null and p_elapsed",
+        "if p_elapsed",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "a 429 teaches calls nothing",
+        SETTLE,
+        "set limited_at = v_now,",
+        "set limited_at = null,",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "a 429 leaves free calls free",
+        SETTLE,
+        "set others = greatest(b.others,",
+        "set others = least(b.others,",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "a slow call's answer takes our own calls for another program's",
+        FOLLOW,
+        "and s.free_at > p_call.taken_at;",
+        "and s.free_at > v_now;",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "another program's calls leave nothing to spare",
+        FOLLOW,
+        "- v_ours + (b.calls + 19) / 20",
+        "- v_ours",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "a late answer tells how many calls the day has left",
+        FOLLOW,
+        "or p_call.taken_at > b.told_at);",
+        "or true);",
+        (SETTLE_SQL,),
+    ),
+    Mutant(
+        "yesterday's answer tells today's calls",
+        FOLLOW,
+        "elsif p_call.taken_at >= v_day_began then",
+        "else",
+        (SETTLE_SQL,),
     ),
 ]
 

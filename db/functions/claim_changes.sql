@@ -173,7 +173,10 @@ begin
           on p_table = 'sync_notes' and n.id = m.record
     ), differing as (
       select s.*, d.properties - '{@contact,@exam}'::text[] as properties,
-             d.properties ?| '{@contact,@exam}'::text[] as associate,
+             array(select k.key
+                     from jsonb_object_keys(d.properties) k (key)
+                    where k.key in ('@contact', '@exam')
+                    order by k.key) as associate,
              array(select x.exam
                      from unnest(s.left_exams) x (exam)
                     where x.exam <> s.state ->> '@exam'
@@ -200,7 +203,7 @@ begin
              when d.state is null and hubspot_sync.is_taken(p_table, d.hubspot_id, d.unique_value)
                then 'nothing'
              when d.state is null then 'archive'
-             when d.properties = '{}' and not d.associate and d.left_ids = '{}' then 'nothing'
+             when d.properties = '{}' and d.associate = '{}' and d.left_ids = '{}' then 'nothing'
              else 'upsert'
            end,
            d.hubspot_id,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sandbox.hubspot.errors import invalid
 
+BOOKING_TYPE, EXAM_TYPE = "2-50158943", "2-50158913"
 FIELD_TYPES = {
     "string": "text",
     "number": "number",
@@ -153,7 +154,7 @@ def account_types(unique: bool = True, keys: bool = True) -> dict[str, ObjectTyp
             ),
         ),
         ObjectType(
-            id="2-50158943",
+            id=BOOKING_TYPE,
             name="booking",
             plural="bookings",
             aliases=(),
@@ -175,7 +176,7 @@ def account_types(unique: bool = True, keys: bool = True) -> dict[str, ObjectTyp
             ),
         ),
         ObjectType(
-            id="2-50158913",
+            id=EXAM_TYPE,
             name="mock_exam",
             plural="mock_exams",
             aliases=(),

@@ -14,10 +14,11 @@ from click.testing import CliRunner
 
 from sandbox import rest
 from sandbox.__main__ import main
+from sandbox.stack import HUBSPOT
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-OTHER_SERVERS = ("DATABASE_URL", "REDIS_URL", "HUBSPOT_BASE_URL", "HUBSPOT_ACCESS_TOKEN")
+OTHER_SERVERS = ("DATABASE_URL", "REDIS_URL", *HUBSPOT)
 
 # Make would install what it needs; its recipes are held by a test of their own.
 MAKE = """

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ from sandbox.hubspot.store import Store
 PATIENCE = 60.0
 CONTACTS, BOOKINGS, EXAMS = "contacts", "bookings", "exams"
 BOOKING_TYPE, EXAM_TYPE = "2-50158943", "2-50158913"
+TYPES = {"HUBSPOT_BOOKING_TYPE": BOOKING_TYPE, "HUBSPOT_EXAM_TYPE": EXAM_TYPE}
 
 T = TypeVar("T")
 
@@ -174,6 +176,10 @@ class Account:
         self._ask("POST", "calls/reset")
         return total
 
+    def rate_limited(self) -> int:
+        """Answers 429 since the calls were asked for last."""
+        return self._ask("GET", "calls")["rate_limited"]
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         answer = self._client.request(method, f"/_sandbox/{path}", json=body)
         assert answer.is_success, f"{method} {path}: {answer.text}"
@@ -287,7 +293,9 @@ class World:
 
     def config(self, **changes: Any) -> HubSpotConfig:
         """How the glue reaches the account."""
-        return replace(HubSpotConfig(self.account.url, self.account.token), **changes)
+        return replace(
+            HubSpotConfig(self.account.url, self.account.token, BOOKING_TYPE, EXAM_TYPE), **changes
+        )
 
     def hubspot(self, **changes: Any) -> HubSpot:
         """A client whose exchanges are recorded."""
@@ -323,6 +331,7 @@ class World:
             "DATABASE_URL": self.database.url,
             "HUBSPOT_BASE_URL": self.account.url,
             "HUBSPOT_ACCESS_TOKEN": self.account.token,
+            **TYPES,
         }
         return environment(**(wanted | changes))
 
@@ -362,3 +371,29 @@ def glue_here(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProce
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         stderr += "".join(traceback.format_exception(done.exception))
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, stderr)
+
+
+def glue_watched(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The same with a terminal as standard output, wide enough for every line."""
+    ours, theirs = os.openpty()
+    said = bytearray()
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command(*arguments),
+            env=env | {"COLUMNS": "300", "TERM": "dumb"},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=errors,
+        ) as process,
+    ):
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # nobody writes to the terminal any more
+            while part := terminal.read(4096):
+                said += part
+        process.wait(PATIENCE)
+        errors.seek(0)
+        stderr = errors.read()
+    text = said.decode().replace("\r\n", "\n")
+    return subprocess.CompletedProcess(arguments, process.returncode, text, stderr)

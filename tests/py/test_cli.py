@@ -11,11 +11,13 @@ from hubspot_world import (
     BOOKINGS,
     CONTACTS,
     EXAMS,
+    TYPES,
     Database,
     World,
     environment,
     glue,
     glue_here,
+    glue_watched,
     simulators,
 )
 
@@ -32,8 +34,10 @@ COMMANDS = {
     "refresh": ("refresh",),
     "verify": ("verify",),
     "doctor": ("doctor",),
+    "queue": ("queue", "status"),
+    "prune": ("prune",),
 }
-NEEDS_DATABASE = ("advance", "drain", "import", "refresh", "verify")
+NEEDS_DATABASE = ("advance", "drain", "import", "prune", "queue", "refresh", "verify")
 NEEDS_HUBSPOT = ("drain", "import")
 
 # Where the two meet, the database is asked first or HubSpot is: either is a good answer.
@@ -142,7 +146,7 @@ def test_a_lease_shorter_than_a_request_exits_with_2(world):
 
 @pytest.mark.parametrize("name", NEEDS_DATABASE)
 def test_a_missing_database_url_exits_with_2_and_says_how_to_set_it(name):
-    done = glue_here(*COMMANDS[name], env=environment(HUBSPOT_ACCESS_TOKEN="t"))
+    done = glue_here(*COMMANDS[name], env=environment(HUBSPOT_ACCESS_TOKEN="t", **TYPES))
     assert done.returncode == 2
     assert one_line(done) == "Error: DATABASE_URL is not set"
     assert hint(done).startswith("export DATABASE_URL=")
@@ -156,9 +160,19 @@ def test_a_missing_token_exits_with_2_and_says_how_to_set_it(name, database_url)
     assert hint(done).startswith("export HUBSPOT_ACCESS_TOKEN=")
 
 
+@pytest.mark.parametrize("missing", TYPES)
+@pytest.mark.parametrize("name", NEEDS_HUBSPOT)
+def test_a_missing_object_type_exits_with_2_there_is_no_default(name, missing, database_url):
+    given = {"DATABASE_URL": database_url, "HUBSPOT_ACCESS_TOKEN": "t", **TYPES, missing: ""}
+    done = glue_here(*COMMANDS[name], env=environment(**given))
+    assert done.returncode == 2
+    assert one_line(done) == f"Error: {missing} is not set"
+    assert hint(done).startswith(f"export {missing}=")
+
+
 @pytest.mark.parametrize("name", NEEDS_DATABASE)
 def test_a_database_that_cannot_be_reached_exits_with_75(name):
-    variables = {"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_BASE_URL": "http://127.0.0.1:9"}
+    variables = {"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_BASE_URL": "http://127.0.0.1:9", **TYPES}
     done = glue_here(*COMMANDS[name], env=environment(DATABASE_URL=NOBODY, **variables))
     assert done.returncode == 75
     assert one_line(done).startswith("Error: cannot reach Postgres")
@@ -176,6 +190,7 @@ def test_a_database_without_migrations_exits_with_1_and_says_what_to_run(
         DATABASE_URL=empty_database_url,
         HUBSPOT_BASE_URL=account.url,
         HUBSPOT_ACCESS_TOKEN=account.token,
+        **TYPES,
     )
     done = glue_here(*COMMANDS[name], "--json", env=env)
     assert "alembic upgrade head" in hint(done)
@@ -259,7 +274,7 @@ def test_a_check_prints_one_json_object_on_request(world, name):
 
 
 def test_an_import_for_people_says_how_much_it_took(world):
-    done = glue_here("import", env=world.environment())
+    done = glue_watched("import", env=world.environment())
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert done.stdout == "1 exams and 3 contacts; 0 refused\n"
 
@@ -268,7 +283,7 @@ def test_a_drain_for_people_says_how_much_it_sent(world):
     glue_here("import", "--json", env=world.environment())
     (exam,) = world.account.records(EXAMS)
     world.database.book("ann", exam["id"])
-    done = glue_here("drain", "--once", env=world.environment())
+    done = glue_watched("drain", "--once", env=world.environment())
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert "sent 3" in done.stdout
     assert len(world.account.records(BOOKINGS)) == 1
@@ -327,7 +342,7 @@ def test_advance_activates_what_is_due_and_completes_what_is_over(world):
         " (hubspot_id, mock_type, exam_date, start_time, is_active, scheduled_activation_at)"
         " values ('E-late', 'Mini-mock', current_date + 9, '10:00', 'false', now())"
     )
-    assert glue_here("advance", env=env).stdout == "1 exams activated, 1 bookings completed\n"
+    assert glue_watched("advance", env=env).stdout == "1 exams activated, 1 bookings completed\n"
     assert json_object(glue_here("advance", "--json", env=env)) == {"activated": 0, "completed": 0}
     assert db.violations() == []
 
@@ -335,8 +350,8 @@ def test_advance_activates_what_is_due_and_completes_what_is_over(world):
 def test_analytics_are_refreshed_only_when_something_has_changed(world):
     env = world.environment()
     world.bring_in()
-    assert glue_here("refresh", env=env).stdout == "refreshed\n"
-    again = glue_here("refresh", env=env)
+    assert glue_watched("refresh", env=env).stdout == "refreshed\n"
+    again = glue_watched("refresh", env=env)
     assert again.stdout == "nothing has changed since the last refresh\n"
     assert again.returncode == 0
     assert json_object(glue_here("refresh", "--force", "--json", env=env)) == {"refreshed": True}
@@ -346,10 +361,28 @@ def test_analytics_are_refreshed_only_when_something_has_changed(world):
 
 
 def test_verify_exits_with_0_while_every_invariant_holds(world):
-    done = glue_here("verify", env=world.environment())
+    done = glue_watched("verify", env=world.environment())
     assert done.returncode == 0
     assert done.stderr == ""
     assert "seats_counted" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["drain", "import", "advance", "refresh", "prune", "verify"])
+def test_under_cron_success_is_silent(world, name):
+    """Cron mails whatever is printed."""
+    glue_here("import", "--json", env=world.environment())
+    (exam,) = world.account.records(EXAMS)
+    world.database.book("ann", exam["id"])
+    done = glue_here(*COMMANDS[name], env=world.environment())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_under_cron_a_broken_invariant_is_told_on_stderr(world):
+    world.bring_in()
+    world.database.rows("update hubspot_sync.exam_seats set taken = 7")
+    done = glue_here("verify", env=world.environment())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"seats_counted: 1 violations, for example .+\n", done.stderr)
 
 
 def test_verify_exits_with_1_and_names_the_broken_invariant(world):
@@ -363,7 +396,13 @@ def test_verify_exits_with_1_and_names_the_broken_invariant(world):
 def test_the_doctor_finds_everything_well(world, redis_url):
     done = glue_here("doctor", env=world.environment(REDIS_URL=redis_url))
     assert done.returncode == 0
-    for word in ("Postgres", "HubSpot", "Redis"):
+    for word in (
+        "Postgres",
+        "outbox    empty",
+        "student_id of contacts is unique",
+        "booking_id of bookings is unique",
+        "Redis",
+    ):
         assert word in done.stdout
     assert "no" not in done.stdout.split()
 
@@ -381,6 +420,9 @@ def test_the_doctor_is_content_without_redis(world):
         ({"DATABASE_URL": NOBODY}, ["cannot reach Postgres"]),
         ({"HUBSPOT_ACCESS_TOKEN": None}, ["HUBSPOT_ACCESS_TOKEN is not set"]),
         ({"HUBSPOT_ACCESS_TOKEN": "wrong"}, ["401", "Check HUBSPOT_ACCESS_TOKEN"]),
+        ({"HUBSPOT_BOOKING_TYPE": None}, ["HUBSPOT_BOOKING_TYPE is not set"]),
+        ({"HUBSPOT_BOOKING_TYPE": "2-999"}, ["booking_id of bookings", "Check HUBSPOT_BOOKING"]),
+        ({"HUBSPOT_EXAM_TYPE": None}, ["HUBSPOT_EXAM_TYPE is not set"]),
         ({"HUBSPOT_BASE_URL": "http://127.0.0.1:9"}, ["cannot reach HubSpot"]),
         ({"REDIS_URL": "redis://127.0.0.1:9/0"}, ["cannot reach Redis", "Check REDIS_URL"]),
         ({"REDIS_URL": "nonsense"}, ["Redis", "REDIS_URL"]),
@@ -401,6 +443,7 @@ def test_the_doctor_knows_a_database_without_migrations(server, empty_database_u
         DATABASE_URL=empty_database_url,
         HUBSPOT_BASE_URL=account.url,
         HUBSPOT_ACCESS_TOKEN=account.token,
+        **TYPES,
     )
     done = glue_here("doctor", env=env | {"COLUMNS": "400"})
     assert done.returncode == 1

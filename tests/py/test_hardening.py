@@ -21,6 +21,7 @@ CALLS = (
     "select hubspot_sync.finish_changes('hubspot_bookings', '[]')",
     "select hubspot_sync.fail_changes('hubspot_bookings', '[]')",
     "select hubspot_sync.refresh_analytics()",
+    "select hubspot_sync.settle_call((hubspot_sync.reserve_call('bulk')).ticket, 429, '{}')",
 )
 
 

@@ -24,7 +24,14 @@ from sandbox.fetch import FetchFailed
 from sandbox.stack import Stack, running
 
 PATIENCE = 120.0  # seconds; only a failing test waits so long
-NAMES = ("DATABASE_URL", "REDIS_URL", "HUBSPOT_BASE_URL", "HUBSPOT_ACCESS_TOKEN")
+NAMES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "HUBSPOT_BASE_URL",
+    "HUBSPOT_ACCESS_TOKEN",
+    "HUBSPOT_BOOKING_TYPE",
+    "HUBSPOT_EXAM_TYPE",
+)
 OWNER = """
 import sys, time
 from sandbox.stack import running
@@ -211,7 +218,9 @@ def test_when_a_server_dies_the_stack_says_which_and_stops(serve, scratch, name)
 def test_servers_that_the_environment_names_are_used_and_not_started(
     serve, stack, redis_url, monkeypatch
 ):
-    named = Stack(stack.database_url, redis_url, "http://127.0.0.1:9", "a-token")
+    named = Stack(
+        stack.database_url, redis_url, "http://127.0.0.1:9", "a-token", "2-1234", "2-5678"
+    )
     for name, value in named.environment().items():
         monkeypatch.setenv(name, value)
     process = serve()

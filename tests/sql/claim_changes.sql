@@ -52,7 +52,7 @@ select row_eq(
   $$select table_name, record, operation, hubspot_id, unique_value, contact_hubspot_id,
            exam_hubspot_id, associate from claimed$$,
   row('hubspot_bookings'::text, pg_temp.id(1), 'upsert'::text, null::text, 'BK-1'::text,
-      'C-1'::text, 'E-1'::text, true),
+      'C-1'::text, 'E-1'::text, '{@contact,@exam}'::text[]),
   'with what finds it in HubSpot and what to link it with');
 select is((select properties from claimed),
           (select jsonb_object_agg(p.key, p.value)
@@ -78,7 +78,7 @@ select is(pg_temp.claim(), 1::bigint, 'then the later change is due');
 select row_eq(
   'select record, operation, hubspot_id, unique_value, properties, associate from claimed',
   row(pg_temp.id(1), 'upsert'::text, 'B-1'::text, 'BK-1'::text, '{"attendance": "yes"}'::jsonb,
-      false),
+      '{}'::text[]),
   'of a record HubSpot has only what changed is sent, and no link');
 select is((select epoch > (select epoch from first_epoch) from claimed), true,
           'each claim has a higher epoch than the last');
@@ -190,14 +190,14 @@ create temp table contact as select * from hubspot_sync.claim_changes('hubspot_c
 select row_eq(
   $$select operation, hubspot_id, unique_value, properties ->> 'email', associate,
            contact_hubspot_id, exam_hubspot_id from contact$$,
-  row('upsert'::text, null::text, 'S-20'::text, 'new@example.com'::text, false, null::text,
+  row('upsert'::text, null::text, 'S-20'::text, 'new@example.com'::text, '{}'::text[], null::text,
       null::text),
   'a contact is found by its student id and links to nothing');
 update hubspot_sync.hubspot_mock_exams set total_bookings = 77 where hubspot_id = 'E-1';
 create temp table exam as select * from hubspot_sync.claim_changes('hubspot_mock_exams');
 select row_eq(
   'select operation, hubspot_id, unique_value, properties, associate from exam',
-  row('upsert'::text, 'E-1'::text, null::text, '{"total_bookings": "77"}'::jsonb, false),
+  row('upsert'::text, 'E-1'::text, null::text, '{"total_bookings": "77"}'::jsonb, '{}'::text[]),
   'of an exam only what changed here is sent, by its HubSpot id');
 
 -- Links --------------------------------------------------------------------------------------
@@ -209,14 +209,14 @@ select pg_temp.claim();
 select row_eq(
   $$select operation, contact_hubspot_id, exam_hubspot_id, associate, properties
       from claimed where record = pg_temp.id(21)$$,
-  row('upsert'::text, null::text, 'E-late'::text, true, '{}'::jsonb),
+  row('upsert'::text, null::text, 'E-late'::text, '{@exam}'::text[], '{}'::jsonb),
   'an exam that arrives late is linked, and nothing else is sent');
 select pg_temp.done(21, (select epoch from claimed where record = pg_temp.id(21)));
 update hubspot_sync.hubspot_contact_credits set hubspot_id = 'C-20' where student_id = 'S-20';
 select pg_temp.claim();
 select row_eq(
   $$select contact_hubspot_id, associate from claimed where record = pg_temp.id(21)$$,
-  row('C-20'::text, true), 'a contact''s HubSpot id that arrives late is linked, too');
+  row('C-20'::text, '{@contact}'::text[]), 'a contact''s HubSpot id that arrives late is linked, too');
 
 -- A second send that waits ---------------------------------------------------------------------
 set local test.later = '3 hours';

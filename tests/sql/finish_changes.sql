@@ -29,7 +29,7 @@ create function pg_temp.answer(p_number integer, p_hubspot_id text, p_epoch bigi
   returns integer language sql as $$
   select hubspot_sync.finish_changes(c.table_name, jsonb_build_array(jsonb_build_object(
            'record', c.record, 'epoch', coalesce(p_epoch, c.epoch), 'hubspot_id', p_hubspot_id,
-           'sent', c.properties || case when c.associate then jsonb_build_object(
+           'sent', c.properties || case when c.associate <> '{}' then jsonb_build_object(
              '@contact', coalesce(c.contact_hubspot_id, ''),
              '@exam', coalesce(c.exam_hubspot_id, '')) else '{}' end)))
     from claimed c where c.record = pg_temp.id(p_number)
@@ -172,7 +172,7 @@ set local test.later = '61 minutes';
 select pg_temp.claim();
 select row_eq(
   $$select properties ->> 'student_id', associate from claimed where record = pg_temp.id(2)$$,
-  row('S-2'::text, true), 'and the whole record is sent again, with its links');
+  row('S-2'::text, '{@contact,@exam}'::text[]), 'and the whole record is sent again, with its links');
 select pg_temp.answer(2, 'B-22');
 
 -- The other tables ---------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(9);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -19,11 +19,25 @@ values
   ('hubspot_mock_exams', gen_random_uuid(), 'update', false, now(), now(), now()),
   ('hubspot_contact_credits', gen_random_uuid(), 'update', true, now(), null, now());
 select results_eq(
-  'select * from hubspot_sync.queue_status()',
+  'select table_name, due, waiting, dead, oldest from hubspot_sync.queue_status()',
   $$values ('hubspot_bookings', 1::bigint, 1::bigint, 1::bigint, '9 min'::interval),
            ('hubspot_mock_exams', 0, 0, 1, null)$$,
   'each table tells what is due, what waits, what is dead, and the age of the oldest open one');
+select results_eq(
+  'select table_name, urgent, oldest_urgent, paused from hubspot_sync.queue_status()',
+  $$values ('hubspot_bookings', 0::bigint, null::interval, false),
+           ('hubspot_mock_exams', 0, null, false)$$,
+  'none is urgent, nothing is paused');
+update hubspot_sync.sync_queue set lane = 'urgent' where table_name = 'hubspot_bookings';
+select hubspot_sync.pause_sync('bookings', 'a campaign', interval '30 s');
+select results_eq(
+  'select table_name, urgent, oldest_urgent, paused from hubspot_sync.queue_status()',
+  $$values ('hubspot_bookings', 2::bigint, '9 min'::interval, true),
+           ('hubspot_mock_exams', 0, null, false)$$,
+  'open changes are counted as urgent, dead and sent ones are not; a pause is told');
 set local test.later = '1 min';
+select is((select bool_or(paused) from hubspot_sync.queue_status()), false,
+          'a pause whose time is over is none');
 select results_eq(
   $$select due, waiting, oldest from hubspot_sync.queue_status()
      where table_name = 'hubspot_bookings'$$,

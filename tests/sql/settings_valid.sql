@@ -1,5 +1,5 @@
 begin;
-select plan(46);
+select plan(63);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -28,16 +28,24 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('backoff_base', null, '22023'), ('backoff_base', 'soon', '22023'),
     ('backoff_max', null, '22023'), ('backoff_max', '-', '22023'),
     ('longest_request', null, '22023'), ('longest_request', '1 furlong', '22023'),
+    ('retention_queue', null, '22023'), ('retention_queue', 'a week or so', '22023'),
+    ('retention_errors', null, '22023'), ('retention_errors', '', '22023'),
     ('max_sync_attempts', null, '22023'), ('max_sync_attempts', '', '22023'),
     ('max_sync_attempts', '3.5', '22023'), ('max_sync_attempts', 'three', '22023'),
-    ('max_sync_attempts', '2147483648', '22023'), ('max_sync_attempts', '3; drop table x', '22023')
+    ('max_sync_attempts', '2147483648', '22023'), ('max_sync_attempts', '3; drop table x', '22023'),
+    ('urgent_reserve', null, '22023'), ('urgent_reserve', 'some', '22023'),
+    ('daily_call_cap', '', '22023'), ('daily_call_cap', '1.5', '22023'),
+    ('hubspot_time_zone', null, '22023'), ('hubspot_time_zone', 'Mars/Base', '22023'),
+    ('counted_within', '', '22023'), ('counted_within', 'soon', '22023')
   ) as t (key, value, came);
 select results_eq('table hubspot_sync.settings', 'table before', 'a refusal changes nothing');
 select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.key, t.value))
   from (values
     ('time_zone', 'Europe/London'), ('time_zone', 'UTC'), ('cancellation_cutoff', '24 hours'),
     ('cancellation_cutoff', '0'), ('cancellation_cutoff', null), ('cancellation_cutoff', 'P1D'),
-    ('backoff_base', '1 second'), ('max_sync_attempts', ' 5 '), ('max_sync_attempts', '2147483647')
+    ('backoff_base', '1 second'), ('max_sync_attempts', ' 5 '), ('max_sync_attempts', '2147483647'),
+    ('urgent_reserve', '0'), ('daily_call_cap', '0'), ('daily_call_cap', null),
+    ('hubspot_time_zone', 'America/New_York'), ('counted_within', null), ('counted_within', '0')
   ) as t (key, value);
 select throws_ok(
   $$insert into hubspot_sync.settings values ('own', null, 'Of our own.')$$, '22023', null,
@@ -58,7 +66,9 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
   from (values
     ('cancellation_cutoff', '-1 day'), ('cancellation_cutoff', 'infinity'),
     ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
-    ('backoff_base', '-1 second'), ('longest_request', '-1 second')
+    ('backoff_base', '-1 second'), ('longest_request', '-1 second'),
+    ('retention_queue', '-1 day'), ('retention_errors', 'infinity'),
+    ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')
   ) as t (key, value);
 rollback to sound;
 -- The exams' starts follow the zone, whoever changes it.

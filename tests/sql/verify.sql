@@ -1,5 +1,5 @@
 begin;
-select plan(67);
+select plan(68);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -353,6 +353,11 @@ select 'L-' || n, 'E-9', 'S-' || n, n || '@example.com' from generate_series(1, 
 select row_eq($$select violations, sample from red where name = 'queued_until_synced'$$,
               row(9::bigint, 'L-1, L-2, L-3, L-4, L-5'::text),
               'of many offenders the first five are named, and all are counted');
+rollback to sound;
+
+insert into hubspot_sync.hubspot_slots (limit_name, slot, free_at)
+values ('burst', 1, now() + interval '2 hours'), ('search', 1, now() + interval '1 minute');
+select is(pg_temp.offenders('budget_kept'), 'burst 1', 'a slot that is taken for ever is found');
 rollback to sound;
 
 -- No violations ------------------------------------------------------------------------------

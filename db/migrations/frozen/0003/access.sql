@@ -28,7 +28,8 @@ revoke all on
   hubspot_sync.settings, hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log,
   hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
-  hubspot_sync.sync_pauses, hubspot_sync.sync_notes
+  hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
+  hubspot_sync.hubspot_calls, hubspot_sync.sync_notes
   from service_role;
 
 -- Rights on the old tables that writing rows does not need, and that would let their holder's code

@@ -6,8 +6,10 @@ drop table
   hubspot_sync.credit_ledger, hubspot_sync.supabase_audit_log,
   hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
-  hubspot_sync.sync_pauses, hubspot_sync.sync_notes;
+  hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
+  hubspot_sync.hubspot_calls, hubspot_sync.sync_notes;
 drop sequence hubspot_sync.sync_epochs;
+drop sequence hubspot_sync.hubspot_tickets;
 drop index
   hubspot_sync.idx_contacts_lower_email, hubspot_sync.idx_bookings_exempt_id,
   hubspot_sync.idx_bookings_exempt_student;

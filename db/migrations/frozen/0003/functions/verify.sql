@@ -140,6 +140,7 @@ begin
        where b.hubspot_id is null
          and not exists (select from hubspot_sync.sync_queue q
                           where q.record = b.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_shadow h where h.record = b.id)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = b.id and r.resolved_at is null)
       union all
@@ -148,6 +149,7 @@ begin
        where c.hubspot_id is null
          and not exists (select from hubspot_sync.sync_queue q
                           where q.record = c.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_shadow h where h.record = c.id)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = c.id and r.resolved_at is null)
       union all
@@ -166,6 +168,12 @@ begin
        where a.note is distinct from n.id
           or a.to_note
           or (a.hubspot_sent_at is null) <> (n.hubspot_id is null)
+      union all
+      select 'budget_kept', s.limit_name || ' ' || s.slot
+        from hubspot_sync.hubspot_slots s
+        join hubspot_sync.hubspot_budget b on b.limit_name = s.limit_name
+       where s.free_at > hubspot_sync.clock() + b.period * 2 + interval '1 hour'
+                         + hubspot_sync.setting('longest_request')::interval
     ), counted as (
       select o.name, count(*) as violations, (array_agg(o.id order by o.id))[1:5] as sample
         from offenders o
@@ -189,7 +197,8 @@ begin
         ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
-        ('queued_until_synced', 'what HubSpot does not have is in the outbox, or in sync_errors'),
+        ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
+        ('budget_kept', 'no call to HubSpot takes its slot for ever'),
         ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note')
       ) as r (name, meaning)
       left join counted c on c.name = r.name

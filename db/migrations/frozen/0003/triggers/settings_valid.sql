@@ -8,7 +8,10 @@ as $$
 declare
   c_known constant text[] := array[
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
-    'max_sync_attempts', 'profile', 'notes', 'notes_every'];
+    'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'urgent_reserve',
+    'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'notes', 'notes_every'];
+  c_nullable constant text[] := array[
+    'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within'];
   v_fits boolean := true;
 begin
   if tg_op <> 'INSERT' then
@@ -20,12 +23,12 @@ begin
       return old;
     end if;
   end if;
-  if new.value is null and new.key not in ('cancellation_cutoff', 'platform_schemas') then
+  if new.value is null and new.key <> all (c_nullable) then
     raise exception 'setting % needs a value', new.key
       using errcode = '22023', hint = new.description;
   end if;
   begin
-    if new.key = 'time_zone' then
+    if new.key in ('time_zone', 'hubspot_time_zone') then
       perform now() at time zone new.value;
     elsif new.key = 'profile' then
       v_fits := new.value in ('fast', 'thrifty');
@@ -33,6 +36,8 @@ begin
       v_fits := new.value in ('on', 'off');
     elsif new.key = 'max_sync_attempts' then
       v_fits := new.value::integer >= 1;
+    elsif new.key in ('urgent_reserve', 'daily_call_cap') then
+      v_fits := new.value::integer >= 0;
     elsif new.key = any (c_known) then
       v_fits := new.value::interval >= '0' and new.value::interval < '100 years';
     end if;

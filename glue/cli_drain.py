@@ -1,0 +1,165 @@
+"""The commands that send: drain and push."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from glue import budget, config, display, follow, queue
+from glue import drain as draining
+from glue import push as pushing
+from glue.cli_parts import is_watched, json_option, print_json, told
+from glue.db import connect
+from glue.hubspot import HubSpot
+from glue.rpc import Rpc
+
+lease_option = click.option(
+    "--lease", default=120.0, show_default=True, help="Seconds claimed records are ours."
+)
+seconds_option = click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Begin no batch after so many seconds.",
+)
+
+
+@contextmanager
+def _worker(
+    hubspot: HubSpot, lease: float, lane: str | None, stopped: Callable[[], bool], **options: Any
+) -> Iterator[tuple[Rpc, draining.Drain]]:
+    """A worker over a connection of its own, which draws its calls from everybody's budget."""
+    with connect(config.database_url()) as connection:
+        rpc = Rpc(connection)
+        hubspot.meter = budget.Budget(rpc)
+        yield rpc, draining.Drain(rpc, hubspot, lease=lease, lane=lane, stopped=stopped, **options)
+
+
+def _settings(lease: float) -> config.HubSpotConfig:
+    settings = config.hubspot()
+    longest = settings.timeout + budget.PATIENCE
+    if lease <= longest:
+        raise click.UsageError(f"--lease must be longer than a request: {longest:g} s")
+    return settings
+
+
+def _stopped(seconds: float | None) -> Callable[[], bool]:
+    """Whether a signal came, or the time is over."""
+    stop = follow.stop_on_signals()
+    end = None if seconds is None else time.monotonic() + seconds
+    return lambda: stop.is_set() or (end is not None and time.monotonic() >= end)
+
+
+def _leave(report: draining.DrainReport, status: list[dict[str, Any]]) -> None:
+    """Ends with what cron should know."""
+    if report.forbidden:
+        sys.exit(77)
+    if report.dead or any(row["dead"] for row in status):
+        sys.exit(1)
+    if report.failed:
+        sys.exit(75)
+
+
+@click.command
+@click.option("--once/--follow", default=True, help="Until nothing is due, or as a service.")
+@click.option(
+    "--lane",
+    type=click.Choice(["urgent", "bulk"]),
+    help="urgent: nothing else. bulk: everything. Default: as the setting «profile» says.",
+)
+@seconds_option
+@lease_option
+@click.option("--dry-run", is_flag=True, help="Tell what would be sent, and what is stuck and why.")
+@json_option
+def drain(
+    once: bool,
+    lane: str | None,
+    seconds: float | None,
+    lease: float,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Send the outbox to HubSpot.
+
+    \b
+    Examples:
+      glue drain --once            # cron: */2 * * * *
+      glue drain --once --for 100  # ends before the next run begins
+      glue drain --follow          # a service; SIGTERM ends it after the batch in hand
+      glue drain --once --json
+      glue drain --dry-run         # sends nothing
+    """
+    if dry_run:
+        with connect(config.database_url()) as connection:
+            seen = queue.preview(Rpc(connection))
+        if as_json:
+            print_json(dataclasses.asdict(seen))
+        else:
+            display.preview(seen, queue.MOST)
+        return
+    settings = _settings(lease)
+    if once:
+        with (
+            HubSpot(settings) as hubspot,
+            display.spinner("sending", quiet=as_json) as progress,
+            _worker(hubspot, lease, lane, _stopped(seconds), progress=progress) as (rpc, worker),
+        ):
+            report = worker.run_once()
+            status = rpc.queue_status()
+        if as_json:
+            print_json({**dataclasses.asdict(report), "queue": status})
+        else:
+            display.drained(report, status, watched=is_watched())
+        _leave(report, status)
+        return
+
+    stop = follow.stop_on_signals()
+    with HubSpot(settings) as hubspot:
+
+        def run() -> bool:
+            # A connection a round: a server that came back is found, and none is held idle.
+            with _worker(hubspot, lease, lane, stop.is_set) as (_, worker):
+                report = worker.run_once()
+            if report.sent or report.failed:
+                print_json(dataclasses.asdict(report)) if as_json else display.line(report)
+            return bool(report.sent)
+
+        follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
+
+
+@click.command
+@click.option("--all", "everything", is_flag=True, help="Whatever HubSpot is known to hold.")
+@seconds_option
+@lease_option
+@json_option
+def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -> None:
+    """Compare every record with what HubSpot holds, and send what differs.
+
+    Sends the whole outbox with it, also where the setting «profile» is thrifty. With --all every
+    record is sent, and exams that are gone in HubSpot are made anew: an account that lost its
+    records is filled again.
+
+    \b
+    Examples:
+      glue push                    # cron: 0 */2 * * *
+      glue push --json
+      glue push --all
+    """
+    settings = _settings(lease)
+    with (
+        HubSpot(settings) as hubspot,
+        display.spinner("comparing and sending", quiet=as_json) as progress,
+        _worker(hubspot, lease, "bulk", _stopped(seconds), progress=progress) as (rpc, worker),
+    ):
+        report = pushing.run(rpc, worker, everything=everything, progress=progress)
+        status = rpc.queue_status()
+    if as_json:
+        print_json({**dataclasses.asdict(report), "queue": status})
+    else:
+        told(f"{report.checked} records compared, {report.queued} differ")
+        display.drained(report.drained, status, watched=is_watched())
+    _leave(report.drained, status)
