@@ -29,7 +29,8 @@ end;
 $$;
 
 comment on function hubspot_sync.record_name(text, uuid, jsonb) is
-  'A record''s booking_id, student_id (of a note its contact''s) or, of an exam, HubSpot id; null where nobody knows it. '
+  'A record''s booking_id, student_id (of a note, its contact''s) or, of an exam, HubSpot id; null '
+  'where nobody knows it. '
   'p_data: old_data or new_data of its change.';
 revoke execute on function hubspot_sync.record_name(text, uuid, jsonb)
   from public, anon, authenticated;

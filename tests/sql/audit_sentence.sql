@@ -51,7 +51,8 @@ select results_eq('select * from pg_temp.told()',
 select api.move_booking('BK-1', 'E-2');
 select results_eq('select * from pg_temp.told()',
                   array['Booking BK-1 moved from Mini-mock on 2030-02-01 (exam E-1) to Mini-mock on '
-                        '2030-02-08 (exam E-2)'], 'a move is told with both exams');
+                        '2030-02-08 (exam E-2): attendance No → none'],
+                  'a move is told with both exams, and what went with it');
 update hubspot_sync.hubspot_mock_exams set exam_date = '2030-02-09' where hubspot_id = 'E-2';
 select results_eq('select * from pg_temp.told()',
                   array['Booking BK-1 of Mini-mock on 2030-02-09 changed: exam date '

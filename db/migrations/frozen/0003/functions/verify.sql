@@ -158,6 +158,7 @@ begin
        where n.hubspot_id is null
          and not exists (select from hubspot_sync.sync_queue q
                           where q.record = n.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_shadow h where h.record = n.id)
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = n.id and r.resolved_at is null)
       union all
