@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants bench lint check freeze types sandbox sandbox-http sandbox-stop clean
+.PHONY: help demo test mutants soak bench lint check freeze types sandbox sandbox-http sandbox-stop clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +22,11 @@ test: .venv/.dev ## Run all tests
 mutants: .venv/.dev ## Break the SQL on purpose; every time a test must notice
 	@$(BIN)/python tests/mutants.py
 
-bench: .venv/.demo ## Measure it beside its baselines
+soak: .venv/.dev ## Play schedules of the outbox: make soak SOAK_SEEDS=5000, or SOAK_MINUTES=30
+	@$(BIN)/python tests/simulation/soak.py --first $(or $(SOAK_FIRST),1) \
+	  $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES),--seeds $(or $(SOAK_SEEDS),500))
+
+bench: .venv/.bench ## Measure it beside its baselines
 	@$(BIN)/python -m bench
 
 lint: .venv/.dev ## Check the style of Python and SQL and the direction of imports
@@ -71,6 +75,11 @@ clean: ## Delete .venv and everything else that was made here
 	@echo "Installing what the demo needs (about 150 MB) ..." >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[sandbox]' >&2
 	@touch $@
+
+.venv/.bench: pyproject.toml | .venv/bin/pip
+	@echo "Installing what the benchmarks need (about 180 MB) ..." >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' >&2
+	@touch $@ .venv/.demo
 
 .venv/.dev: pyproject.toml | .venv/bin/pip
 	@echo "Installing what the tests need (about 270 MB) ..." >&2

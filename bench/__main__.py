@@ -1,7 +1,8 @@
 """`make bench`: prints one JSON line a figure.
 
-Three parts: `booking` and `calls`, which take a few minutes each, and `reads`, which first makes a
-million bookings.
+`booking` and `calls` take a few minutes each; `reads` first makes a million bookings; `outbox`
+carries changes beside other queues; `held` does so under a snapshot that somebody holds; `fewest`
+counts what HubSpot gets; `costs` tells what a booking costs in triggers and room.
 
 Starts a Postgres of its own with fsync on; DATABASE_URL wins where it is given, and then a
 database of its own is made there and dropped again.
@@ -11,10 +12,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import booking, calls, reads
+from bench import booking, calls, costs, fewest, held, outbox, reads
 from sandbox.stack import running
 
-PARTS = {"booking": booking.figures, "reads": reads.figures, "calls": calls.figures}
+PARTS = {
+    "booking": booking.figures,
+    "reads": reads.figures,
+    "outbox": outbox.figures,
+    "held": held.figures,
+    "calls": calls.figures,
+    "fewest": fewest.figures,
+    "costs": costs.figures,
+}
 
 
 @click.command()

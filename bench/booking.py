@@ -11,6 +11,7 @@ from bench.figure import Figure, beside
 HERE = Path(__file__).parent
 HOT = 100000  # bench/data.sql: 40 seats; the next 1,000 exams have 1,000 each
 STUDENTS = 20000
+STEP = 2000
 SEATS = 40
 ROUNDS = 5
 
@@ -39,6 +40,10 @@ def prepare(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for name in ("bare.sql", "data.sql"):
             connection.execute((HERE / name).read_text())
+        for last in range(STEP, STUDENTS + 1, STEP):
+            connection.execute("call bench.make_students(%s, %s)", [last - STEP + 1, last])
+        connection.execute("call bench.copy_world()")
+        connection.execute("analyze")
 
 
 def figures(url: str) -> Iterator[Figure]:

@@ -22,6 +22,7 @@ from glue.db import connect
 from glue.errors import RateLimited
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
+from sandbox.hubspot.definitions import BOOKING_TYPE, EXAM_TYPE
 from sandbox.stack import start_hubspot
 
 CALLS, PERIOD = 100, 10.0
@@ -35,7 +36,7 @@ def figures(url: str) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         simulator = start_hubspot(Path(folder), empty=True)
         try:
-            account = HubSpotConfig(simulator.url, simulator.token)
+            account = HubSpotConfig(simulator.url, simulator.token, BOOKING_TYPE, EXAM_TYPE)
             for workers in (1, 2, 4):
                 yield _figure(url, account, workers, ANSWER, "250 milliseconds")
             yield _figure(url, account, 16, SLOW, "250 milliseconds")

@@ -5,11 +5,19 @@ select (100000 + i)::text, 'Exam ' || i, 'Situational Judgment', current_date + 
        case i when 0 then 40 else 1000 end, 'true'
   from generate_series(0, 1000) i;
 
-insert into hubspot_sync.hubspot_contact_credits
-  (hubspot_id, student_id, email, firstname, lastname, sj_credits)
-select (500000 + i)::text, 'S' || i, 's' || i || '@example.org', 'Given' || i, 'Family' || i, 1000
-  from generate_series(1, 20000) i;
+-- In steps: each contact takes two locks until its transaction ends.
+create procedure bench.make_students(p_first integer, p_last integer)
+  language sql
+begin atomic
+  insert into hubspot_sync.hubspot_contact_credits
+    (hubspot_id, student_id, email, firstname, lastname, sj_credits)
+  select (500000 + i)::text, 'S' || i, 's' || i || '@example.org', 'Given' || i, 'Family' || i, 1000
+    from generate_series(p_first, p_last) i;
+end;
 
-insert into bench.seats select * from hubspot_sync.exam_seats;
-insert into bench.contacts select * from hubspot_sync.hubspot_contact_credits;
-analyze;
+create procedure bench.copy_world()
+  language sql
+begin atomic
+  insert into bench.seats select * from hubspot_sync.exam_seats;
+  insert into bench.contacts select * from hubspot_sync.hubspot_contact_credits;
+end;

@@ -1,17 +1,14 @@
 """How fast reads are at a million bookings, beside the same reads at a hundred thousand."""
 
 import contextlib
-import secrets
 import statistics
 import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import psycopg
 
-from bench import history, pgbench
+from bench import database, history, pgbench
 from bench.figure import Figure
-from sandbox.stack import migrate
 
 SIZES = {"large": 1_000_000, "small": 100_000}
 ROUNDS = 5
@@ -68,19 +65,11 @@ def figures(url: str) -> Iterator[Figure]:
 @contextlib.contextmanager
 def _filled(url: str, bookings: int) -> Iterator[str]:
     """A migrated database with so many bookings, dropped in the end; yields its URL."""
-    name = f"bench_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    try:
-        new = urlsplit(url)._replace(path=f"/{name}").geturl()
-        migrate(new)
-        history.fill(new, bookings)
-        with psycopg.connect(new, autocommit=True) as connection:
+    with database.migrated(url) as filled:
+        history.fill(filled, bookings)
+        with psycopg.connect(filled, autocommit=True) as connection:
             connection.execute(PREPARE.format(samples=SAMPLES))
-        yield new
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
+        yield filled
 
 
 def _read(name: str, read: str, urls: dict[str, str]) -> Iterator[Figure]:

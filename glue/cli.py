@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from glue import budget, cli_drain, cli_queue, config, display, doctor, importing
+from glue import budget, cli_drain, cli_events, cli_queue, config, display, doctor, importing
 from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
@@ -30,7 +30,7 @@ def main() -> None:
       HUBSPOT_BASE_URL       default https://api.hubapi.com
       HUBSPOT_BOOKING_TYPE   the bookings' object type id     (the same)
       HUBSPOT_EXAM_TYPE      the exams' object type id        (the same)
-      REDIS_URL              optional
+      REDIS_URL              optional                        (needed for events)
     \b
     Without a terminal, as under cron, success is silent; trouble goes to stderr. With --json
     every command prints one object.
@@ -190,3 +190,6 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
     else:
         display.demo(figures, analytics)
     demo.judge(figures)
+
+
+main.add_command(cli_events.main)

@@ -40,6 +40,11 @@ def redis_url(env: Mapping[str, str] = os.environ) -> str | None:
     return env.get("REDIS_URL") or None
 
 
+def need_redis_url(env: Mapping[str, str] = os.environ) -> str:
+    """REDIS_URL, for what is about Redis alone. Raises ConfigError when it is missing."""
+    return _need(env, "REDIS_URL", "redis://host:6379/0")
+
+
 def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
     """HUBSPOT_ACCESS_TOKEN and the variables beside it. Raises ConfigError when one is missing.
 

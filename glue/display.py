@@ -396,3 +396,36 @@ def _bar(row: dict[str, Any], most: int) -> Table:
         f"{row['total_bookings']:>3} {'' if used is None else f'{used:>4.0%}'}",
     )
     return cell
+
+
+def events(seen: dict[str, Any]) -> None:
+    """Where the log of events, the stream and its readers are."""
+    table = Table("", "position", "behind", "pending", "consumers")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("log", str(seen["log_position"]))
+    table.add_row("stream", str(seen["stream_position"]), str(seen["stream_lag"]))
+    for row in seen["groups"]:
+        position = "" if row["position"] is None else str(row["position"])
+        counts = (str(row[name]) for name in ("lag", "pending", "consumers"))
+        table.add_row(Text(f"group {row['group']}"), position, *counts)
+    out.print(table)
+    first = seen["stream_first"]
+    kept = f", from {first} on" if first else ""
+    out.print(f"{seen['stream_entries']} entries in the stream{kept}; {seen['dead']} dead letters")
+
+
+def letters(rows: list[dict[str, Any]]) -> None:
+    """The dead letters of the bus."""
+    table = Table("id", "group", "event", "booking", "tried", "error")
+    for row in rows:
+        event = row["original_event"] if isinstance(row["original_event"], dict) else {}
+        table.add_row(
+            row["id"],
+            Text(row["group"]),
+            Text(str(event.get("event_type", ""))),
+            Text(str(event.get("booking_id", ""))),
+            str(row["retry_count"]),
+            Text(row["error"]),
+        )
+    out.print(table)

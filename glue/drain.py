@@ -81,12 +81,12 @@ class Drain:
         while claimed and not self._stopped():
             self._resting.clear()
             self._rpc.write_notes(self._lane)
-            claimed = self._urgent(report)
-            if self._lane != "urgent":
-                for table in self._tables:
-                    for batch in self._claims(table, self._lane):
-                        claimed += self._send_and_answer(table, batch, report)
-                        # What became urgent meanwhile does not wait for all of the table.
+            claimed = 0
+            for table in self._tables:
+                for batch in self._claims(table, self._lane):
+                    claimed += self._send_and_answer(table, batch, report)
+                    if len(batch[0]) == CLAIM:
+                        # What is urgent elsewhere does not wait for all of this table.
                         claimed += self._urgent(report)
         return report
 

@@ -6,6 +6,9 @@
     │   └── Busy              a deadlock, or a lock that was not to be had
     ├── Refused               a function refused: .code is its SQLSTATE   exit 1
     ├── DemoFailed            an invariant did not hold                   exit 1
+    ├── BusError              Redis refused what we asked                 exit 1, 77 the login
+    │   ├── BusUnavailable    Redis cannot be reached, or not written     exit 75
+    │   └── BusDiverged       the stream is not a copy of the log         exit 1
     └── HubSpotError          HubSpot refused or did not answer
         ├── Unauthorized      401: the token is wrong                     exit 77
         ├── Forbidden         403: a scope is missing                     exit 77
@@ -21,7 +24,7 @@ Exit codes are those of sysexits.h: 75 try again later, 77 a person must give pe
 
 # One line a code; docs/errors.md says more. A test holds this, the page and the SQL equal.
 CODES = {
-    "MBAPP": "the ledger is append-only",
+    "MBAPP": "append-only",
     "MBBSY": "busy, send the same request again",
     "MBCAP": "capacity is negative",
     "MBCON": "no such contact",
@@ -83,6 +86,18 @@ class Refused(GlueError):
         super().__init__(f"{code}: {message}", hint)
         self.code = code
         self.detail = detail
+
+
+class BusError(GlueError):
+    """Redis refused what was asked of it."""
+
+
+class BusUnavailable(BusError):
+    exit_code = 75
+
+
+class BusDiverged(BusError):
+    """The stream holds what the log in Postgres does not: trying again would not help."""
 
 
 class HubSpotError(GlueError):

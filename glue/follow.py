@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from glue.errors import GlueError, Unauthorized
+from glue.errors import BusDiverged, GlueError, Unauthorized
 
 
 def follow(
@@ -18,13 +18,13 @@ def follow(
 
     run: answers whether there was work; if there was, it is called again at once.
     idle: seconds to rest otherwise. After a failure the rest doubles, up to a minute.
-    A wrong token ends it: no amount of trying helps.
+    A wrong token ends it, and a stream that is not ours: no amount of trying helps.
     """
     rest = idle
     while not stop.is_set():
         try:
             busy = run()
-        except Unauthorized:
+        except (Unauthorized, BusDiverged):
             raise
         except GlueError as error:
             failed(error)

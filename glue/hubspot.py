@@ -45,13 +45,14 @@ class BatchResult:
 
     results: records written, in no order. errors: trace id → reason. missing: the trace ids
     among them whose record does not exist. existing: trace id → the id of the record that has
-    the same unique value.
+    the same unique value. untraced: the reason of an error that names no record.
     """
 
     results: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     existing: dict[str, str] = field(default_factory=dict)
+    untraced: str | None = None
 
 
 class HubSpot:
@@ -109,8 +110,12 @@ class HubSpot:
     def search(
         self, object_type: str, name: str, values: Sequence[str], properties: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """Records that have one of at most 100 values; changes of the last seconds are not seen."""
-        condition = {"propertyName": name, "operator": "IN", "values": list(values)}
+        """Records that have one of at most 100 values; changes of the last seconds are not seen.
+
+        HubSpot compares texts in lower case, but does not lower what it is asked for.
+        """
+        lowered = [value.lower() for value in values]
+        condition = {"propertyName": name, "operator": "IN", "values": lowered}
         body = self._post(
             f"/crm/objects/{API_VERSION}/{object_type}/search",
             {
@@ -208,6 +213,9 @@ class HubSpot:
         for error in _dicts(body.get("errors")):
             context = error.get("context")
             traced = context.get("objectWriteTraceId") if isinstance(context, dict) else None
+            if not traced:
+                answer.untraced = _reason(error)
+                continue
             for trace_id in traced if isinstance(traced, list) else [traced]:
                 answer.errors[str(trace_id)] = _reason(error)
                 if error.get("category") == "OBJECT_NOT_FOUND":

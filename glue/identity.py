@@ -13,7 +13,7 @@ from glue.errors import Rejected
 from glue.hubspot import HubSpot
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange, Rpc
 
-DAY = 86_400.0
+MINUTE, DAY = 60.0, 86_400.0
 NOT_FOUND = 404
 
 
@@ -36,7 +36,8 @@ class Identity:
         """Whether HubSpot keeps the table's key unique."""
         task = f"unique {self.types[table]} {self.keys[table]}"
         known = self._rpc.recall(task)
-        if known is None or known["age"] > DAY:
+        # By a clock that was ahead it was noted in the future.
+        if known is None or not -MINUTE <= known["age"] <= DAY:
             known = {"unique": self._ask(table)}
             self._rpc.remember(task, known)
         return known["unique"]
@@ -51,8 +52,12 @@ class Identity:
         return bool(answer.get("hasUniqueValue"))
 
     def ids(self, table: str, rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """HubSpot's ids of rows, by their key as `same` compares it."""
+        """HubSpot's ids of rows, by their key as `same` compares it.
+
+        Where HubSpot keeps no key unique two may share one: then everybody means the older.
+        """
         key = self.keys[table]
+        rows = sorted(rows, key=lambda row: (len(str(row["id"])), str(row["id"])), reverse=True)
         return {
             same(value): str(row["id"])
             for row in rows
@@ -61,27 +66,26 @@ class Identity:
 
     def find(self, table: str, changes: Sequence[ClaimedChange]) -> dict[ClaimedChange, str]:
         """The ids of records HubSpot has. Without a unique property, search must have seen them."""
-        key, values = self.keys[table], [c.unique_value for c in changes if c.unique_value]
-        if self.unique(table):
-            rows = self._hubspot.batch_read(self.types[table], values, [key], key)
-        else:
-            rows = self._hubspot.search(self.types[table], key, values, [key])
-        ids = self.ids(table, rows)
+        ids = self.ids(table, self._rows(table, [c.unique_value for c in changes]))
         return {c: ids[same(c.unique_value)] for c in changes if same(c.unique_value) in ids}
 
     def find_former(self, table: str, changes: Sequence[ClaimedChange]) -> dict[ClaimedChange, str]:
         """The ids of records HubSpot has under a former unique value."""
         found = {}
         for change in changes:
-            values = [*change.former_values, change.unique_value or ""]
-            key = self.keys[table]
-            if self.unique(table):
-                rows = self._hubspot.batch_read(self.types[table], values, [key], key)
-            else:
-                rows = self._hubspot.search(self.types[table], key, values, [key])
-            if rows:
+            if rows := self._rows(table, [*change.former_values, change.unique_value]):
                 found[change] = str(rows[0]["id"])
         return found
+
+    def find_all(self, table: str, changes: Sequence[ClaimedChange]) -> list[str]:
+        """The ids of all records that have the keys, also where two share one."""
+        return [str(row["id"]) for row in self._rows(table, [c.unique_value for c in changes])]
+
+    def _rows(self, table: str, values: Sequence[str | None]) -> list[dict[str, Any]]:
+        key, values = self.keys[table], [value for value in values if value]
+        if self.unique(table):
+            return self._hubspot.batch_read(self.types[table], values, [key], key)
+        return self._hubspot.search(self.types[table], key, values, [key])
 
 
 def same(value: str | None) -> str:

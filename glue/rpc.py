@@ -279,6 +279,30 @@ class Rpc:
             p_elapsed=None if elapsed is None else timedelta(seconds=elapsed),
         )
 
+    def append_events(self, limit: int) -> int:
+        """Logs committed events; answers how many, `limit` when there may be more."""
+        return self.value("hubspot_sync.append_events", p_limit=limit)
+
+    def read_events(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """The log's events after a position, in order."""
+        return self.call("hubspot_sync.read_events", p_after=after, p_limit=limit)
+
+    def event_status(self) -> dict[str, Any]:
+        """Where the log ends: last_position, last_at; stream_length is a setting."""
+        return self.call("hubspot_sync.event_status")[0]
+
+    def open_group(self, group: str, from_start: bool = False) -> int:
+        """The position of a group of consumers, made known if it is not."""
+        return self.value("hubspot_sync.open_group", p_group=group, p_from_start=from_start)
+
+    def note_position(self, group: str, position: int) -> int:
+        """Notes how far a group has come; answers where it stands."""
+        return self.value("hubspot_sync.note_position", p_group=group, p_position=position)
+
+    def group_positions(self) -> list[dict[str, Any]]:
+        """Every group of consumers with its position."""
+        return self.call("hubspot_sync.group_positions")
+
 
 def _numbers(ids: list[int]) -> str:
     """An array as Postgres reads it: a list would go as jsonb."""

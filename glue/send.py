@@ -39,18 +39,27 @@ class Outcome:
     written: dict[ClaimedChange, str] = field(default_factory=dict)
     failed: list[dict] = field(default_factory=list)
     flying: Sequence[ClaimedChange] = ()
+    _failing: set[ClaimedChange] = field(default_factory=set)
+
+    def answered(self, change: ClaimedChange) -> bool:
+        """Whether HubSpot has said what becomes of a record, links apart."""
+        return change in self.sent or change in self.written or change in self._failing
 
     def fail(self, change: ClaimedChange, error: HubSpotError, **more: object) -> None:
         """Gives a record back; more: what fail_changes should believe instead."""
+        self._failing.add(change)
         self.failed.append(_failure(change, error) | more)
 
     def give_back(self, changes: list[ClaimedChange], error: HubSpotError) -> None:
-        """Fails what is not settled yet, because of an error that ended the batch."""
-        settled = {failure["record"] for failure in self.failed}
+        """Fails what is not settled yet, because of an error that ended the claim.
+
+        Such an error is no single record's, so it makes no dead letter at once.
+        """
         for change in changes:
-            if change not in self.sent and str(change.record) not in settled:
-                failure = _failure(change, error) | {"written": change in self.written}
+            if change not in self.sent and change not in self._failing:
+                failure = _failure(change, error)
                 failure["unanswered"] &= change in self.flying
+                failure |= {"written": change in self.written, "permanent": False}
                 self.failed.append(failure)
 
     def results(self) -> list[dict]:
@@ -94,7 +103,9 @@ class Sender:
         self._wrote({c: c.hubspot_id for c in known if not c.properties})
         gone = self._update([c for c in known if c.properties])
         self._upsert([*(c for c in upserts if not c.hubspot_id), *gone])
-        self._link()
+        if reborn := self._link():
+            self._upsert(reborn)
+            self._link()
         self._archive([c for c in changes if c.operation == "archive"])
 
     def _flying(self, changes: Sequence[ClaimedChange]) -> None:
@@ -127,6 +138,8 @@ class Sender:
         gone: list[ClaimedChange] = []
 
         def send(batch: list[ClaimedChange]) -> None:
+            if not (batch := self._unanswered(batch)):
+                return
             self._flying(batch)
             inputs = [{"id": c.hubspot_id, **_given(c)} for c in batch]
             result = self._hubspot.batch_update(self._type, inputs)
@@ -136,8 +149,11 @@ class Sender:
                     self._wrote({change: change.hubspot_id})
                 elif str(change.record) in result.missing and self._replaceable(change):
                     gone.append(change)
-                else:
+                elif str(change.record) in result.errors:
                     self._unwritten(change, result)
+            self._halve_untraced(batch, result, gone)
+            # What was written under another id was merged with another record.
+            gone.extend(c for c in self._unanswered(batch) if c not in gone)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
             if error.status == NOT_FOUND and self._replaceable(change):
@@ -165,6 +181,8 @@ class Sender:
             self._in_batches(self._find_or_create, changes, self._refused)
 
     def _upsert_batch(self, batch: list[ClaimedChange]) -> None:
+        if not (batch := self._unanswered(batch)):
+            return
         self._flying(batch)
         key = self._identity.keys[self._table]
         inputs = [{"id": c.unique_value, "idProperty": key, **_given(c)} for c in batch]
@@ -219,7 +237,10 @@ class Sender:
         A creation without an answer may be found only when HubSpot's search has seen it, so the
         next attempt waits.
         """
+        if not (batch := self._unanswered(batch)):
+            return
         self._in_time()
+        key = self._identity.keys[self._table]
         found = self._identity.find(self._table, batch)
         known = [c for c in batch if c in found]
         if known:
@@ -232,7 +253,7 @@ class Sender:
         if unknown := [c for c in batch if c not in found]:
             self._flying(unknown)
             try:
-                result = self._hubspot.batch_create(self._type, [_given(c) for c in unknown])
+                result = self._hubspot.batch_create(self._type, [_made(c, key) for c in unknown])
             except Unavailable as error:
                 for change in unknown if error.unanswered else ():
                     self.outcome.fail(change, error, retry_after=SEARCH_LAG)
@@ -243,15 +264,28 @@ class Sender:
         self, batch: list[ClaimedChange], result: BatchResult, ids: dict[str, str]
     ) -> None:
         """Sorts what a batch wrote from what it refused; a conflict is settled one by one."""
-        written = {}
-        for change in batch:
-            if hubspot_id := ids.get(same(change.unique_value)):
-                written[change] = hubspot_id
-            elif existing := result.existing.get(str(change.record)):
+        self._wrote({c: ids[same(c.unique_value)] for c in batch if same(c.unique_value) in ids})
+        for change in self._unanswered(batch):
+            if existing := result.existing.get(str(change.record)):
                 self._adopt(change, existing)
-            else:
+            elif str(change.record) in result.errors:
                 self._unwritten(change, result)
-        self._wrote(written)
+        self._halve_untraced(batch, result)
+        for change in self._unanswered(batch):
+            self._unwritten(change, result)
+
+    def _unanswered(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
+        return [c for c in changes if not self.outcome.answered(c)]
+
+    def _halve_untraced(
+        self,
+        batch: list[ClaimedChange],
+        result: BatchResult,
+        gone: Sequence[ClaimedChange] = (),
+    ) -> None:
+        """Refuses the rest of a batch where an error names no record, so that it is halved."""
+        if result.untraced and any(c not in gone for c in self._unanswered(batch)):
+            raise Rejected(result.untraced)
 
     def _refused(self, change: ClaimedChange, error: Rejected) -> None:
         """Takes what HubSpot refuses of one record, unless it names the record that it is."""
@@ -291,7 +325,7 @@ class Sender:
 
     def _unwritten(self, change: ClaimedChange, result: BatchResult) -> None:
         """The failure of a record that an answer refuses, or does not name."""
-        reason = result.errors.get(str(change.record))
+        reason = result.errors.get(str(change.record), result.untraced)
         error = Rejected(reason or "HubSpot's answer does not name this record")
         self.outcome.fail(change, error, permanent=reason is not None)
 
@@ -304,8 +338,12 @@ class Sender:
             else:
                 self.outcome.sent[change] = hubspot_id
 
-    def _link(self) -> None:
-        """Links what was written to contact and exam, and ends links to exams that were left."""
+    def _link(self) -> list[ClaimedChange]:
+        """Links what was written to contact and exam, and ends links to exams that were left.
+
+        Answers bookings of which only links were to be written and that HubSpot has no more.
+        """
+        gone: list[ClaimedChange] = []
         outcome, written = self.outcome, self.outcome.written
         outcome.flying = ()
         bookings, contacts, exams = (self._identity.types[t] for t in (BOOKINGS, CONTACTS, EXAMS))
@@ -329,11 +367,12 @@ class Sender:
         def exam(change: ClaimedChange) -> str | None:
             return change.exam_hubspot_id if self._is_due(change, "@exam") else None
 
-        self._in_links(send_to(contacts, contact), contact)
-        self._in_links(send_to(exams, exam), exam)
-        self._in_links(leave, lambda change: change.left_exam_hubspot_ids)
+        self._in_links(send_to(contacts, contact), contact, gone)
+        self._in_links(send_to(exams, exam), exam, gone)
+        self._in_links(leave, lambda change: change.left_exam_hubspot_ids, gone)
         outcome.sent.update(written)
         written.clear()
+        return gone
 
     def _is_due(self, change: ClaimedChange, link: str) -> bool:
         """Whether a link is new, or its booking is another record than before."""
@@ -343,12 +382,17 @@ class Sender:
         self,
         send: Callable[[list[ClaimedChange]], None],
         wanted: Callable[[ClaimedChange], object],
+        gone: list[ClaimedChange],
     ) -> None:
         """Sends links in hundreds; a booking whose link fails is tried again as a whole."""
         written = self.outcome.written
         changes = [change for change in written if wanted(change)]
 
         def refused(change: ClaimedChange, error: HubSpotError) -> None:
+            if isinstance(error, Rejected) and self._is_gone(change):
+                gone.append(change)
+                del written[change]
+                return
             del written[change]
             self.outcome.fail(change, error, permanent=False, written=True)
 
@@ -361,6 +405,13 @@ class Sender:
                 if change in written:
                     refused(change, error)
 
+    def _is_gone(self, change: ClaimedChange) -> bool:
+        """Whether a booking of which nothing but links was to be written is gone in HubSpot."""
+        if change.properties or self.outcome.written[change] != change.hubspot_id:
+            return False
+        self._in_time()
+        return not self._hubspot.batch_read(self._type, [change.hubspot_id], [])
+
     def _archive(self, changes: list[ClaimedChange]) -> None:
         """Archives deleted records, asking first for ids that were never answered."""
 
@@ -369,7 +420,7 @@ class Sender:
             ids = [c.hubspot_id for c in batch if c.hubspot_id]
             # One that was tried before may have been made without an answer, or anew.
             if unknown := [c for c in batch if c.unique_value and (c.tried or not c.hubspot_id)]:
-                ids += self._identity.find(self._table, unknown).values()
+                ids += self._identity.find_all(self._table, unknown)
             if ids:
                 self._hubspot.batch_archive(self._type, sorted(set(ids)))
             self.outcome.sent.update((change, None) for change in batch)
@@ -397,12 +448,20 @@ def _given(change: ClaimedChange) -> dict:
     return {"objectWriteTraceId": str(change.record), "properties": change.properties}
 
 
+def _made(change: ClaimedChange, key: str) -> dict:
+    """The input that makes a record: what it is found by next time must be among it."""
+    given = _given(change)
+    return given | {"properties": {key: change.unique_value} | change.properties}
+
+
 def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
     """What fail_changes should know: whose fault, for how long, and whether it is unanswered."""
     failure = {
         "record": str(change.record),
         "epoch": change.epoch,
         "error": error.message,
+        "hubspot_id": change.hubspot_id,
+        "unique_value": change.unique_value,
         "permanent": isinstance(error, Rejected),
         "unanswered": isinstance(error, Unavailable) and error.unanswered,
         # An outage or a limit is no record's fault; 500 may be.

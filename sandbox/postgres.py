@@ -9,8 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ class Postgres:
 
     child: Child
     url: str
+    launch: Callable[[], Child] = field(repr=False)
+
+    def relaunch(self) -> Postgres:
+        """Start it again on the same data and port after it has ended, however it ended."""
+        child = self.launch()
+        child.wait_until(lambda: _answers(self.url))
+        return replace(self, child=child)
 
 
 def bindir() -> Path:
@@ -145,6 +152,7 @@ def _settings(
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "max_connections": "320",
+        "max_prepared_transactions": "4",  # for tests: a transaction no session holds
         "shared_buffers": shared_buffers,
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -201,7 +209,8 @@ def start(folder: Path, *, fsync: bool = True) -> Postgres:
         port = free_port()
         settings = _settings(binaries, data, who, fsync=fsync, shared_buffers=shared_buffers)
         options = [f"--{name}={value}" for name, value in {**settings, "port": port}.items()]
-        child = Child(
+        launch = functools.partial(
+            Child,
             "postgres",
             [*who.prefix, binaries / "postgres", "-D", data, *options],
             folder,
@@ -210,6 +219,7 @@ def start(folder: Path, *, fsync: bool = True) -> Postgres:
             cwd=folder,
             **who.popen,
         )
+        child = launch()
         url = f"postgresql://{USER}:{password}@127.0.0.1:{port}/postgres"
         try:
             child.wait_until(lambda url=url: _answers(url))
@@ -218,7 +228,7 @@ def start(folder: Path, *, fsync: bool = True) -> Postgres:
             if isinstance(failure, ChildError) and attempt < len(attempts):
                 continue
             raise
-        return Postgres(child, url)
+        return Postgres(child, url, launch)
     raise AssertionError("the last attempt returns or raises")
 
 

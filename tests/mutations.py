@@ -5,6 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def rewritten(function: str, *changes: tuple[str, str]) -> str:
+    """A statement that makes several changes of one function, each wherever its text is."""
+    lines = "\n".join(
+        f"  if strpos(v_text, $old${old}$old$) = 0 then raise 'not there: %', $old${old}$old$;"
+        f" end if;\n  v_text := replace(v_text, $old${old}$old$, $new${new}$new$);"
+        for old, new in changes
+    )
+    return (
+        "do $do$ declare v_text text := (select pg_catalog.pg_get_functiondef(p.oid)"
+        " from pg_catalog.pg_proc p where p.pronamespace::regnamespace::text || '.' || p.proname"
+        f" = '{function}');\nbegin\n{lines}\n  execute v_text; end $do$"
+    )
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One thing broken on purpose.
@@ -33,8 +47,10 @@ ATTENDANCE = ISOLATION + "test_races_of_attendance.py"
 WRITERS = ISOLATION + "test_races_with_other_writers.py"
 JAMS = ISOLATION + "test_jams.py"
 LOGINS = "tests/py/test_logins.py"
+SIMULATION = "tests/simulation/test_simulation.py"
 CALLS = ISOLATION + "test_races_for_calls.py"
 RESERVE_SQL, SETTLE_SQL = "tests/sql/reserve_call.sql", "tests/sql/settle_call.sql"
+EVENTS = "tests/py/test_events.py"
 
 BOOK, SEAT = "api.create_booking", "hubspot_sync.book_seat"
 MOVE = "api.move_booking"
@@ -43,8 +59,11 @@ CASCADE = "hubspot_sync.hubspot_mock_exams_cascade"
 COUNT = "hubspot_sync.hubspot_bookings_seats"
 LEDGER = "hubspot_sync.hubspot_contact_credits_ledger"
 POST = "hubspot_sync.post_credit"
+CLAIM, FINISH = "hubspot_sync.claim_changes", "hubspot_sync.finish_changes"
+FAIL, ENQUEUE = "hubspot_sync.fail_changes", "hubspot_sync.enqueue_change"
 RESERVE, SETTLE = "hubspot_sync.reserve_call", "hubspot_sync.settle_call"
 FOLLOW = "hubspot_sync.follow_limits"
+TICK = "hubspot_sync.append_events"
 ADMINISTRATOR = "perform hubspot_sync.require_administrator();"
 
 MUTANTS = [
@@ -537,6 +556,126 @@ MUTANTS = [
         " reset lock_timeout",
         (f"{JAMS} give_up",),
     ),
+    # The outbox
+    Mutant(
+        "an unanswered send is not sent again",
+        FINISH,
+        "where f.unanswered or not f.closed;",
+        "where not f.closed;",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a refused acknowledgement is forgotten",
+        FINISH,
+        "where f.unanswered or not f.closed;",
+        "where f.unanswered;",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "the second send goes at once",
+        FINISH,
+        "case when f.closed then v_now + v_longest else v_now end",
+        "v_now",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "an acknowledgement asks for no epoch",
+        None,
+        "",
+        rewritten(FINISH, ("and o.epoch = r.epoch", ""), ("and q.epoch = r.epoch", "")),
+        (SIMULATION,),
+    ),
+    Mutant(
+        "an acknowledgement closes all up to its last id",
+        FINISH,
+        "where q.id = any (v_ids)\n       and q.record = r.record\n       and q.epoch = r.epoch",
+        "where q.id <= (select max(u.id) from unnest(v_ids) u (id))\n"
+        "       and q.record = r.record",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "an acknowledgement closes all of the record",
+        FINISH,
+        "where q.id = any (v_ids)\n       and q.record = r.record\n       and q.epoch = r.epoch",
+        "where q.table_name = p_table\n       and q.record = r.record",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a record reborn in HubSpot is not sent whole",
+        FINISH,
+        "where coalesce(b.hubspot_id, c.hubspot_id) <> f.hubspot_id",
+        "where false",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a second send forgets the exam that was left",
+        FINISH,
+        "coalesce(f.deleted, jsonb_build_object('@exam', x.exam))",
+        "f.deleted",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a claim ignores leases",
+        None,
+        "",
+        rewritten(
+            CLAIM,
+            ("and q.next_attempt_at <= v_now", ""),
+            ("and (o.id < q.id or o.next_attempt_at > v_now)", "and o.id < q.id"),
+            ("and o.next_attempt_at > v_now\n              limit 1", "and false\n limit 1"),
+        ),
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a change of an earlier id slips past a lease",
+        CLAIM,
+        "and (o.id < q.id or o.next_attempt_at > v_now)",
+        "and o.id < q.id",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a lease that ended unanswered is forgotten",
+        CLAIM,
+        "unanswered = q.unanswered or q.epoch is not null",
+        "unanswered = q.unanswered",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a claim believes the shadow though a worker may have sent",
+        CLAIM,
+        "and (p.key = any (s.keys_tried)\n                 or",
+        "and (",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "what was tried and then deleted is nothing",
+        CLAIM,
+        "d.is_new and not d.tried then",
+        "d.is_new then",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a failure without an answer is taken for one that was not applied",
+        FAIL,
+        "unanswered = q.unanswered or f.unanswered",
+        "unanswered = q.unanswered",
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a failure asks for no epoch",
+        None,
+        "",
+        rewritten(FAIL, ("and o.epoch = f.epoch", ""), ("and q.epoch = f.epoch", "")),
+        (SIMULATION,),
+    ),
+    Mutant(
+        "a change is compared with the shadow while others are open",
+        ENQUEUE,
+        "or exists (select from hubspot_sync.sync_queue q\n"
+        "                        where q.record = p_record and not q.synced)",
+        "",
+        (SIMULATION,),
+    ),
     # HubSpot's calls
     Mutant(
         "workers ask for a call all at once",
@@ -663,6 +802,49 @@ MUTANTS = [
         "elsif p_call.taken_at >= v_day_began then",
         "else",
         (SETTLE_SQL,),
+    ),
+    # Events
+    Mutant(
+        "events are taken for settled while their writers are at it",
+        TICK,
+        "v_before && v_writers or exists",
+        "exists",
+        (f"{EVENTS} late or open",),
+    ),
+    Mutant(
+        "events that did not fit are taken for settled",
+        TICK,
+        "elsif v_added = p_limit and v_highest < v_next then",
+        "elsif false then",
+        ("tests/sql/append_events.sql",),
+    ),
+    Mutant(
+        "events are logged by two tickers at once",
+        TICK,
+        "perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.append_events', 0));",
+        "",
+        (f"{EVENTS} tickers",),
+    ),
+    Mutant(
+        "events are logged with a snapshot older than the look",
+        TICK,
+        "perform hubspot_sync.require_read_committed();",
+        "",
+        (f"{EVENTS} snapshot",),
+    ),
+    Mutant(
+        "events may be deleted",
+        None,
+        "",
+        "drop trigger event_log_append_only on hubspot_sync.event_log",
+        ("tests/sql/event_log_append_only.sql",),
+    ),
+    Mutant(
+        "the position of a group of events goes back",
+        "hubspot_sync.note_position",
+        "greatest(g.position, p_position)",
+        "p_position",
+        ("tests/sql/note_position.sql",),
     ),
 ]
 

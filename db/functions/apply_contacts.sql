@@ -1,5 +1,7 @@
 -- Takes contacts as HubSpot has them. A contact we do not have comes with its balances, which
 -- from then on are ours; of one we have, only who it is follows HubSpot.
+--
+-- What was changed here of it and HubSpot does not have yet is protected while it is queued.
 create or replace function hubspot_sync.apply_contacts(p_contacts jsonb)
   returns table (applied integer, refused integer)
   language plpgsql
@@ -14,6 +16,7 @@ declare
   v_id uuid;
   v_new boolean;
   v_last bigint;
+  v_pending text[];
   v_reason text;
   v_contacts uuid[];
 begin
@@ -99,6 +102,13 @@ begin
                               and lower(c.email) = lower(v_properties ->> 'email')) then
           raise unique_violation;
         end if;
+        v_pending := array(
+          select k.key
+            from hubspot_sync.hubspot_contact_credits c
+            join hubspot_sync.sync_queue q
+              on q.record = c.id and not q.synced and q.dead_at is null
+           cross join lateral jsonb_object_keys(q.new_data) k (key)
+           where c.hubspot_id = v_record ->> 'id');
         insert into hubspot_sync.hubspot_contact_credits as c
           (hubspot_id, student_id, email, firstname, lastname, sj_credits, cs_credits,
            sjmini_credits, mock_discussion_token, shared_mock_credits, created_at, updated_at,
@@ -113,12 +123,15 @@ begin
            coalesce(nullif(v_properties ->> 'shared_mock_credits', '')::numeric::integer, 0),
            coalesce((v_record ->> 'createdAt')::timestamptz, v_now), v_now, v_now)
         on conflict (hubspot_id) do update
-           set student_id = excluded.student_id,
+           set student_id = case when 'student_id' = any (v_pending)
+                 then c.student_id else excluded.student_id end,
                -- HubSpot lowers emails; the spelling we have stays while it means the same.
-               email = case when lower(c.email) = lower(excluded.email)
+               email = case when 'email' = any (v_pending) or lower(c.email) = lower(excluded.email)
                  then c.email else excluded.email end,
-               firstname = excluded.firstname,
-               lastname = excluded.lastname,
+               firstname = case when 'firstname' = any (v_pending)
+                 then c.firstname else excluded.firstname end,
+               lastname = case when 'lastname' = any (v_pending)
+                 then c.lastname else excluded.lastname end,
                hubspot_last_sync_at = v_now
         returning c.id, c.xmax = 0 into v_id, v_new;
         -- Of what we have now this much is HubSpot's own: who it is, and a new one's balances.
@@ -128,7 +141,8 @@ begin
             from hubspot_sync.hubspot_contact_credits c
            cross join lateral jsonb_each(hubspot_sync.contact_properties(c)) p
            where c.id = v_id
-             and (v_new or p.key in ('student_id', 'email', 'firstname', 'lastname'))
+             and (v_new or p.key in ('student_id', 'email', 'firstname', 'lastname')
+                           and p.key <> all (v_pending))
            group by c.id));
         -- Every property written just now has HubSpot's value: it need not go back there.
         delete from hubspot_sync.sync_queue q
@@ -136,6 +150,7 @@ begin
            and not q.synced
            and q.epoch is null
            and q.id > v_last
+           and q.operation = 'update'
            and q.new_data - '{student_id,email,firstname,lastname}'::text[] = '{}';
         perform hubspot_sync.resolve_inbound_error('hubspot_contact_credits', v_record ->> 'id');
         applied := applied + 1;

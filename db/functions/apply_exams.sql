@@ -147,6 +147,7 @@ begin
          and not q.synced
          and q.epoch is null
          and q.id > v_last
+         and q.operation = 'update'
          and q.new_data - c_theirs = '{}';
       perform hubspot_sync.resolve_inbound_error('hubspot_mock_exams', v_record ->> 'id');
       applied := applied + 1;

@@ -1,7 +1,9 @@
 -- The full pass: compares records with what HubSpot was last known to hold, and queues those that
 -- differ, with exactly the properties that do.
 --
--- A record with an open change is on its way and left alone. A dead letter gets one more attempt.
+-- A record with an open change is on its way and left alone. A dead letter gets one more attempt,
+-- alone: what else differs of its record goes in one pass, the dead letter in the next, lest the
+-- same refusal takes both. Dead letters of records that are no longer here go with the first page.
 -- Where nothing is known of what HubSpot holds (a row of the old layout), all that is ours to
 -- decide is sent. p_all sends everything, whatever HubSpot is known to hold.
 create or replace function hubspot_sync.queue_differences(
@@ -58,11 +60,19 @@ begin
     select p.id, p.hubspot_id, d.properties
       from page p
       left join hubspot_sync.sync_shadow s on s.record = p.id
+     -- Its id went to another record here, and a person was told.
+     cross join lateral (
+       select exists (select from hubspot_sync.sync_errors e
+                       where e.direction = 'supabase_to_hubspot'
+                         and e.entity = p_table
+                         and e.record = p.id
+                         and e.resolved_at is null) as told
+       offset 0) t
      cross join lateral (
        select jsonb_object_agg(n.key, n.value) as properties
          from jsonb_each(p.state) n
         where p_all
-           or p.hubspot_id is null and s.record is null
+           or p.hubspot_id is null and (s.record is null or not t.told)
            or case
                 when s.properties ? n.key then s.properties -> n.key <> n.value
                 else n.key not in (select o.field
@@ -74,14 +84,46 @@ begin
        and (p_all
             or not exists (select from hubspot_sync.sync_queue q
                             where q.record = p.id and not q.synced and q.dead_at is null))
+  ), dead as materialized (
+    select q.id, q.record, d.properties is not null
+                           and exists (select from jsonb_object_keys(d.properties) k (key)
+                                        where not exists (
+                                          select from hubspot_sync.sync_queue o
+                                           where o.record = q.record
+                                             and not o.synced
+                                             and o.dead_at is not null
+                                             and coalesce(o.new_data ? k.key, true)))
+                             as waits
+      from page p
+      join hubspot_sync.sync_queue q
+        on q.record = p.id and not q.synced and q.dead_at is not null
+      left join differing d on d.id = p.id
+    union all
+    select q.id, q.record, false
+      from hubspot_sync.sync_queue q
+     where p_after is null
+       and q.table_name = p_table
+       and not q.synced
+       and q.dead_at is not null
+       and hubspot_sync.record_properties(p_table, q.record) is null
+  ), in_order as materialized (
+    select q.id
+      from hubspot_sync.sync_queue q
+     where q.id in (select d.id
+                      from dead d
+                     where not d.waits
+                       and not exists (
+                         select from hubspot_sync.sync_queue o
+                          where o.record = d.record and not o.synced and o.dead_at is null))
+     order by q.id
+       for update
   ), revived as (
     update hubspot_sync.sync_queue q
        set dead_at = null, next_attempt_at = v_now,
            sync_attempts = least(q.sync_attempts, v_max - 1)
-      from differing d
-     where q.record = d.id
+      from in_order i
+     where q.id = i.id
        and not q.synced
-       and q.dead_at is not null
     returning q.record
   ), added as (
     insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)

@@ -175,6 +175,23 @@ begin
         join hubspot_sync.hubspot_budget b on b.limit_name = s.limit_name
        where s.free_at > hubspot_sync.clock() + b.period * 2 + interval '1 hour'
                          + hubspot_sync.setting('longest_request')::interval
+      union all
+      select 'events_gapless', format('%s events up to %s', e.events, e.last_position)
+        from (select count(*) as events, min(l.sequence_number) as first_position,
+                     max(l.sequence_number) as last_position
+                from hubspot_sync.event_log l) e
+       where e.first_position <> 1
+          or e.last_position <> e.events
+      union all
+      -- The newest alone: what was logged once stays (event_log_append_only).
+      select 'events_logged', a.id::text
+        from hubspot_sync.sync_status t
+        join hubspot_sync.supabase_audit_log a
+          on a.id > (t.state ->> 'settled')::bigint - 100000
+         and a.id <= (t.state ->> 'settled')::bigint
+       where t.task = 'append_events'
+         and a.event_type is not null
+         and not exists (select from hubspot_sync.event_log l where l.audit_id = a.id)
     ), counted as (
       select o.name, count(*) as violations, (array_agg(o.id order by o.id))[1:5] as sample
         from offenders o
@@ -200,7 +217,9 @@ begin
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
         ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
         ('budget_kept', 'no call to HubSpot takes its slot for ever'),
-        ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note')
+        ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note'),
+        ('events_gapless', 'the positions of the event log go from 1 to the last without a gap'),
+        ('events_logged', 'what the audit log told of bookings lately is in the event log')
       ) as r (name, meaning)
       left join counted c on c.name = r.name
      order by r.name;

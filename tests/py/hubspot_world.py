@@ -67,10 +67,10 @@ class Simulators:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
-    def new(self) -> Account:
-        """An account without records, in place of the one before."""
+    def new(self, *, unique: bool = True) -> Account:
+        """An account without records, in place of the one before; perhaps without unique keys."""
         clock = Clock()
-        store = Store(7, clock)
+        store = Store(7, clock, unique)
         self._app = create_app(store, Limits(clock=clock), Faults(7), self.TOKEN)
         return Account(self.url, self.TOKEN)
 
@@ -157,6 +157,14 @@ class Account:
     def links(self, kind: str, key: str) -> dict[str, dict[str, list[str]]]:
         """What the live records of a type are associated with, by a property."""
         return {row["properties"][key]: row["associations"] for row in self.records(kind)}
+
+    def merge(self, kind: str, primary: str, merged: str) -> None:
+        """Two records merged by hand; the first keeps its id."""
+        self._ask("POST", f"records/{kind}/merge", {"primary": primary, "merged": merged})
+
+    def advance(self, seconds: float) -> None:
+        """Let the account's clock, and with it search, move on."""
+        self._ask("POST", "clock", {"advance_seconds": seconds})
 
     def duplicates(self) -> list[dict[str, Any]]:
         """Live records that share what must be unique."""
@@ -254,14 +262,18 @@ class World:
     notes: whether what happens to contacts and bookings is told in notes, too.
     """
 
-    def __init__(self, account: Account, database: Database, *, notes: bool = False) -> None:
+    def __init__(
+        self, account: Account, database: Database, *, unique: bool = True, notes: bool = False
+    ) -> None:
         self.account = account
         self.database = database
         self.recorder = Recorder()
         # What every worker would ask once a day; it would be one more call in every test.
         for key in ("contacts student_id", f"{BOOKING_TYPE} booking_id"):
             database.rows(
-                "select hubspot_sync.remember(%(task)s, '{\"unique\": true}')", task=f"unique {key}"
+                "select hubspot_sync.remember(%(task)s, %(state)s::jsonb)",
+                task=f"unique {key}",
+                state=json.dumps({"unique": unique}),
             )
         if not notes:
             database.rows("update hubspot_sync.settings set value = 'off' where key = 'notes'")

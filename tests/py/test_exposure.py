@@ -445,7 +445,9 @@ OF_THE_GLUE = {
     "queue_status", "refresh_analytics", "reserve_call", "settle_call",
     "recall", "remember", "queue_differences",
     "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
-    "resume_sync", "retry_changes", "show_change", "write_notes",
+    "resume_sync", "retry_changes", "show_change",
+    "append_events", "read_events", "event_status", "open_group", "note_position",
+    "group_positions", "write_notes",
 }  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 begin;
-select plan(72);
+select plan(82);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -37,7 +37,8 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('urgent_reserve', null, '22023'), ('urgent_reserve', 'some', '22023'),
     ('daily_call_cap', '', '22023'), ('daily_call_cap', '1.5', '22023'),
     ('hubspot_time_zone', null, '22023'), ('hubspot_time_zone', 'Mars/Base', '22023'),
-    ('counted_within', '', '22023'), ('counted_within', 'soon', '22023')
+    ('counted_within', '', '22023'), ('counted_within', 'soon', '22023'),
+    ('stream_length', null, '22023'), ('stream_length', 'all', '22023')
   ) as t (key, value, came);
 select results_eq('table hubspot_sync.settings', 'table before', 'a refusal changes nothing');
 select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.key, t.value))
@@ -46,7 +47,8 @@ select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.
     ('cancellation_cutoff', '0'), ('cancellation_cutoff', null), ('cancellation_cutoff', 'P1D'),
     ('backoff_base', '1 second'), ('max_sync_attempts', ' 5 '), ('max_sync_attempts', '2147483647'),
     ('urgent_reserve', '0'), ('daily_call_cap', '0'), ('daily_call_cap', null),
-    ('hubspot_time_zone', 'America/New_York'), ('counted_within', null), ('counted_within', '0')
+    ('hubspot_time_zone', 'America/New_York'), ('counted_within', null), ('counted_within', '0'),
+    ('stream_length', '1')
   ) as t (key, value);
 select throws_ok(
   $$insert into hubspot_sync.settings values ('own', null, 'Of our own.')$$, '22023', null,
@@ -66,7 +68,7 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
           format('%s = %s can be read and would still be wrong', t.key, t.value))
   from (values
     ('cancellation_cutoff', '-1 day'), ('cancellation_cutoff', 'infinity'),
-    ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
+    ('stream_length', '0'), ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
     ('backoff_base', '-1 second'), ('longest_request', '-1 second'),
     ('retention_queue', '-1 day'), ('retention_errors', 'infinity'),
     ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')

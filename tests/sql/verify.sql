@@ -1,5 +1,5 @@
 begin;
-select plan(73);
+select plan(79);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -344,6 +344,30 @@ select 'supabase_to_hubspot', 'hubspot_contact_credits', c.id, 'why'
 select is(pg_temp.offenders('queued_until_synced'), null, 'with an open error it is known');
 update hubspot_sync.sync_errors set resolved_at = now();
 select is(pg_temp.offenders('queued_until_synced'), 'S-5', 'with a healed one it is not');
+rollback to sound;
+
+-- Events -------------------------------------------------------------------------------------
+select hubspot_sync.append_events();
+select is_empty('table red', 'with its events logged every invariant holds');
+select set_config('test.event', max(audit_id)::text, true) from hubspot_sync.event_log;
+savepoint logged;
+set local session_replication_role = replica;
+delete from hubspot_sync.event_log where sequence_number = 2;
+select is(pg_temp.offenders('events_gapless'), '2 events up to 3', 'a gap in the log is found');
+rollback to logged;
+set local session_replication_role = replica;
+delete from hubspot_sync.event_log where sequence_number = 1;
+select is(pg_temp.offenders('events_gapless'), '2 events up to 3', 'a lost beginning is found');
+rollback to logged;
+set local session_replication_role = replica;
+delete from hubspot_sync.event_log where sequence_number = 3;
+select is(pg_temp.offenders('events_gapless'), null, 'a lost end leaves no gap');
+select is(pg_temp.offenders('events_logged'), current_setting('test.event'),
+          'but the audit log knows what is missing');
+update hubspot_sync.sync_status
+   set state = jsonb_set(state, '{settled}', to_jsonb(current_setting('test.event')::bigint - 1))
+ where task = 'append_events';
+select is(pg_temp.offenders('events_logged'), null, 'what is not settled yet is not missing');
 rollback to sound;
 
 -- Many ---------------------------------------------------------------------------------------

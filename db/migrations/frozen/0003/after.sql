@@ -16,6 +16,8 @@ alter table hubspot_sync.sync_errors
   alter column created_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_conflicts
   alter column created_at set default hubspot_sync.clock();
+alter table hubspot_sync.event_groups
+  alter column updated_at set default hubspot_sync.clock();
 
 -- Rows that were here before the triggers get what the triggers give every later one.
 update hubspot_sync.hubspot_mock_exams e

@@ -17,7 +17,7 @@ begin
             hint = 'Run «glue drain --once» until nothing is pending, then downgrade again.';
   end if;
   foreach v_table in array array[
-    'supabase_audit_log', 'credit_ledger', 'sync_conflicts', 'sync_errors'
+    'supabase_audit_log', 'credit_ledger', 'sync_conflicts', 'sync_errors', 'event_log'
   ] loop
     execute format('select count(*) from hubspot_sync.%I', v_table) into v_rows;
     if v_rows > 0 then

@@ -67,6 +67,7 @@ insert into hubspot_sync.settings values
   ('backoff_max', '1 hour', 'Longest wait between two sends of a change.'),
   ('longest_request', '60 seconds',
    'How long HubSpot may still apply a request whose answer never came.'),
+  ('stream_length', '100000', 'How many of the newest events the Redis stream keeps, about.'),
   ('retention_queue', '7 days', 'How long a change that was sent is kept in sync_queue.'),
   ('retention_errors', '30 days', 'How long an error that was healed is kept in sync_errors.'),
   ('platform_schemas',

@@ -10,8 +10,8 @@
 -- Lookups of a record's rows can use idx_sync_queue_record alone, and none can be turned into a
 -- join: the planner, who last saw the queue nearly empty, would read all open rows each time.
 --
--- A property that has the shadow's value is left out, unless a row that names it was handed to a
--- worker before: HubSpot may hold what that worker sent.
+-- A property that has the shadow's value is left out, unless a row that names it, open or dead,
+-- was handed to a worker before: HubSpot may hold what that worker sent.
 create or replace function hubspot_sync.claim_changes(
   p_table text,
   p_limit integer default 100,
@@ -43,7 +43,10 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.claim_changes', 0));
   v_now := hubspot_sync.clock();
   if exists (select from hubspot_sync.sync_pauses s
-              where s.scope in ('*', p_table) and coalesce(s.until, 'infinity') > v_now) then
+              where s.scope in ('*', p_table)
+                and coalesce(s.until, 'infinity') > v_now
+                -- One that was made while the clock was ahead need not wait for it.
+                and (s.until is null or s.paused_at <= v_now + interval '1 minute')) then
     return;
   end if;
   v_epoch := nextval('hubspot_sync.sync_epochs');
@@ -139,7 +142,8 @@ begin
              array_agg(distinct l.old_data ->> '@exam')
                filter (where l.old_data ->> '@exam' <> '') as left_exams,
              array_agg(distinct l.old_data ->> '@exam')
-               filter (where l.tried or l.operation = 'resend') as left_tried,
+               filter (where l.tried or l.operation = 'resend')
+               || array_agg(distinct l.new_data ->> '@exam') filter (where l.tried) as left_tried,
              max(l.old_data ->> 'hubspot_id') as deleted_hubspot_id,
              max(coalesce(l.old_data ->> 'booking_id', l.old_data ->> 'student_id'))
                filter (where l.operation in ('delete', 'resend')) as deleted_unique_value,
@@ -186,11 +190,20 @@ begin
         from states s
         left join hubspot_sync.sync_shadow h on h.record = s.record
        cross join lateral (
+         select array_agg(distinct k.key) as keys
+           from hubspot_sync.sync_queue o
+          cross join lateral jsonb_object_keys(o.new_data) k (key)
+          where o.record = s.record
+            and not o.synced
+            and coalesce(o.dead_at, '-infinity') <> '-infinity'
+         offset 0) dead
+       cross join lateral (
          select coalesce(jsonb_object_agg(p.key, p.value), '{}') as properties
            from jsonb_each(s.state) p
           where s.whole
              or p.key = any (s.keys)
             and (p.key = any (s.keys_tried)
+                 or p.key = any (dead.keys)
                  or h.properties -> p.key is distinct from p.value)) d
     )
     select p_table,
@@ -217,7 +230,10 @@ begin
            d.tried,
            coalesce(d.tried_at < v_now - v_longest, true),
            case when d.tried and d.hubspot_id is null
-             then array_remove(array_remove(d.former_values, null), d.unique_value)
+             then array(select f.value
+                          from unnest(d.former_values) f (value)
+                         where f.value <> d.unique_value
+                           and not hubspot_sync.is_taken(p_table, null, f.value))
              else '{}' end,
            d.unanswered
       from differing d

@@ -63,7 +63,7 @@ begin
      where q.id = any (v_ids)
        and q.record = f.record
        and q.epoch = f.epoch
-       and not q.synced
+       and (q.synced or q.dead_at is not null) is not true
     returning q.record, q.dead_at, q.sync_attempts, f.error
   ), by_record as (
     select record, bool_or(dead_at is not null) as dead, max(sync_attempts) as attempts,
@@ -85,11 +85,18 @@ begin
 
   -- The lease had passed to another worker, whose newer values ours may have overwritten, or may
   -- still overwrite.
-  insert into hubspot_sync.sync_queue (table_name, record, operation, next_attempt_at, created_at)
+  insert into hubspot_sync.sync_queue
+    (table_name, record, operation, old_data, next_attempt_at, created_at)
   select p_table, f.record, 'resend',
+         -- What finds it, should it have been deleted meanwhile.
+         case when hubspot_sync.record_properties(p_table, f.record) is null
+           then jsonb_build_object('hubspot_id', f.hubspot_id,
+                                   case p_table when 'hubspot_bookings' then 'booking_id'
+                                                else 'student_id' end, f.unique_value) end,
          case when f.unanswered then v_now + hubspot_sync.setting('longest_request')::interval
               else v_now end, v_now
-    from jsonb_to_recordset(p_failures) as f (record uuid, unanswered boolean, written boolean)
+    from jsonb_to_recordset(p_failures)
+      as f (record uuid, unanswered boolean, written boolean, hubspot_id text, unique_value text)
    where (f.unanswered or f.written)
      and f.record <> all (coalesce(v_taken_back, '{}'));
   return v_dead;
@@ -100,7 +107,8 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'Gives claimed records back. p_failures: an array of {record, epoch, error, permanent: never '
   'to be tried again, unanswered: HubSpot may have applied it, written: it did in part, charged: '
   'false where the record is not at fault, retry_after: seconds}. What came too late and may have '
-  'been applied is sent again. The wait doubles from backoff_base to backoff_max '
+  'been applied is sent again; of a deleted record hubspot_id and unique_value find it. '
+  'The wait doubles from backoff_base to backoff_max '
   'with jitter; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '
   'Raises 22023 for an unknown table.';

@@ -15,6 +15,7 @@ declare
   v_now timestamptz := hubspot_sync.clock();
   v_longest interval := hubspot_sync.setting('longest_request')::interval;
   v_ids bigint[];
+  v_dead bigint[];
   v_finished jsonb;
 begin
   perform hubspot_sync.require_synchronised(p_table);
@@ -46,12 +47,12 @@ begin
      where q.id = any (v_ids)
        and q.record = r.record
        and q.epoch = r.epoch
-       and not q.synced
+       and (q.synced or q.dead_at is not null) is not true
     returning q.record, q.unanswered, q.operation, q.old_data
   ), answered as (
     select c.record, bool_or(c.unanswered) as unanswered,
            bool_or(c.operation = 'delete') as gone,
-           max(c.old_data::text) filter (where c.operation in ('delete', 'resend')) as deleted,
+           max(c.old_data::text) filter (where c.old_data ? 'hubspot_id') as deleted,
            array_agg(distinct c.old_data ->> '@exam')
              filter (where c.old_data ->> '@exam' <> '') as exams
       from closed c
@@ -68,12 +69,17 @@ begin
   -- Of a booking that was moved, the links to each exam it left must still be ended.
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, old_data, new_data, next_attempt_at, created_at)
-  select p_table, f.record, 'resend', coalesce(f.deleted, jsonb_build_object('@exam', x.exam)),
+  select p_table, f.record, 'resend',
+         coalesce(f.deleted,
+                  -- A late worker brought back what was deleted meanwhile.
+                  case when hubspot_sync.record_properties(p_table, f.record) is null
+                    then jsonb_build_object('hubspot_id', f.hubspot_id) end,
+                  jsonb_build_object('@exam', x.exam)),
          (select jsonb_object_agg(k.key, null) from jsonb_object_keys(f.sent) k (key)),
          case when f.closed then v_now + v_longest else v_now end, v_now
     from jsonb_to_recordset(v_finished)
-      as f (record uuid, sent jsonb, closed boolean, unanswered boolean, deleted jsonb,
-            exams text[])
+      as f (record uuid, hubspot_id text, sent jsonb, closed boolean, unanswered boolean,
+            deleted jsonb, exams text[])
     left join lateral unnest(f.exams) x (exam) on true
    where f.unanswered or not f.closed;
 
@@ -127,6 +133,38 @@ begin
    where s.record = f.record
      and f.closed
      and f.gone;
+
+  -- The last request of a dead letter may still arrive, after what was sent just now.
+  v_dead := array(
+    select d.id
+      from jsonb_to_recordset(v_finished) as f (record uuid, closed boolean)
+     cross join lateral (
+       select o.id
+         from hubspot_sync.sync_queue o
+        where o.record = f.record
+          and o.table_name = p_table
+          and not o.synced
+          and o.dead_at is not null
+       offset 0) d
+     where f.closed);
+  perform from hubspot_sync.sync_queue q where q.id = any (v_dead) order by q.id for update;
+  with late as (
+    update hubspot_sync.sync_queue q
+       set unanswered = false
+     where q.id = any (v_dead)
+       and q.unanswered
+       and q.dead_at is not null
+    returning q.record
+  )
+  insert into hubspot_sync.sync_queue
+    (table_name, record, operation, new_data, next_attempt_at, created_at)
+  select p_table, f.record, 'resend',
+         (select jsonb_object_agg(k.key, null) from jsonb_object_keys(f.sent) k (key)),
+         v_now + v_longest, v_now
+    from jsonb_to_recordset(v_finished) as f (record uuid, sent jsonb, unanswered boolean)
+   where f.sent <> '{}'
+     and not f.unanswered
+     and f.record in (select l.record from late l);
 
   -- A dead letter all of whose properties HubSpot has taken since, in whatever value, is settled.
   update hubspot_sync.sync_queue q

@@ -20,16 +20,16 @@ declare
     'hubspot_mock_exams_audit', 'hubspot_mock_exams_cascade', 'hubspot_mock_exams_defaults',
     'hubspot_mock_exams_no_truncate', 'hubspot_mock_exams_outbox',
     'hubspot_mock_exams_seats_insert', 'hubspot_mock_exams_seats_update', 'settings_time_zone',
-    'settings_valid'];
+    'settings_valid', 'event_log_append_only'];
   c_indexes constant text[] := array[
     'bookings_booking_id', 'bookings_one_active_per_day', 'bookings_one_active_per_exam',
     'credit_ledger_idempotency_key', 'credit_ledger_once_per_booking', 'exam_seats_pkey',
-    'hubspot_bookings_idempotency_key_key'];
+    'hubspot_bookings_idempotency_key_key', 'event_log_audit_id', 'event_log_pkey'];
   c_constraints constant text[] := array[
     'bookings_contact_fkey', 'bookings_exam_fkey', 'credit_ledger_adds_up',
     'credit_ledger_contact_fkey', 'credit_ledger_delta_not_zero', 'credit_ledger_not_negative',
     'credits_not_negative', 'exam_seats_capacity_not_negative', 'exam_seats_exam_fkey',
-    'exam_seats_taken_not_negative', 'exams_capacity_not_negative'];
+    'exam_seats_taken_not_negative', 'exams_capacity_not_negative', 'event_log_positive'];
 begin
   return query
     select t.name

@@ -1,0 +1,31 @@
+"""Databases of their own for the parts of the benchmark that fill one."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+
+from sandbox.stack import migrate
+
+
+@contextlib.contextmanager
+def migrated(server_url: str) -> Iterator[str]:
+    """A new, migrated database on the server of a URL, dropped in the end; yields its URL."""
+    with new(server_url) as url:
+        migrate(url)
+        yield url
+
+
+@contextlib.contextmanager
+def new(server_url: str) -> Iterator[str]:
+    """A new, empty database on the server of a URL, dropped in the end; yields its URL."""
+    name = f"bench_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    try:
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
