@@ -1,5 +1,5 @@
 begin;
-select plan(82);
+select plan(76);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$

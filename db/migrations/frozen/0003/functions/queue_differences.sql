@@ -48,11 +48,13 @@ begin
       order by e.id
       limit p_limit)
     union all
-    -- A note never changes: one that HubSpot has is as it should be.
+    -- A note never changes: one that HubSpot has is as it should be. A shadow has only one that
+    -- somebody gave up.
     (select n.id, n.hubspot_id, hubspot_sync.note_properties(n)
        from hubspot_sync.sync_notes n
       where p_table = 'sync_notes'
         and n.hubspot_id is null
+        and not exists (select from hubspot_sync.sync_shadow s where s.record = n.id)
         and (p_after is null or n.id > p_after)
       order by n.id
       limit p_limit)
