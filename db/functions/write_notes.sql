@@ -103,7 +103,8 @@ begin
                 on n.entry = e.id) t
      where a.id = t.id
   )
-  select (select count(*) from entries), (select count(*) from notes) into v_taken, v_written;
+  select (select count(*)::integer from entries), (select count(*)::integer from notes)
+    into v_taken, v_written;
   -- What was too much for one call is taken by the next, at once.
   if v_taken < p_limit then
     perform hubspot_sync.remember('notes', '{}');
