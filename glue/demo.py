@@ -141,11 +141,11 @@ class _Demo:
             "hubspot_duplicates": len(in_hubspot) - len({r["booking_id"] for r in in_hubspot}),
             "hubspot_calls": self._calls(),
             # Pages of the import; bookings, each batch with its two kinds of links; balances;
-            # the exams' counts.
+            # the notes of the same contacts; the exams' counts.
             "hubspot_calls_minimum": math.ceil(imported.exams / BATCH)
             + math.ceil(imported.contacts / BATCH)
             + 3 * batches
-            + math.ceil(len(self.touched) / BATCH)
+            + 2 * math.ceil(len(self.touched) / BATCH)
             + math.ceil((1 + other_exams) / BATCH),
             "violations": violations,
             "p50_ms": _percentile(times, 50),

@@ -31,7 +31,7 @@ TABLES = {
     "hubspot_bookings": "bookings",
     "hubspot_contact_credits": "contacts",
     "hubspot_mock_exams": "exams",
-    "supabase_audit_log": "notes",
+    "sync_notes": "notes",
 }
 STYLES = {"dead": "red", "unanswered": "yellow", "paused": "yellow"}
 WIDEST = 400

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from glue.errors import Forbidden, HubSpotError, RateLimited, Unauthorized, Unavailable
 from glue.hubspot import BATCH, MIGRATING, HubSpot
 from glue.identity import Identity
-from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange, Rpc
+from glue.notes import NoteSender
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange, Rpc
 from glue.send import SCOPE_PAUSE, Sender
 
 # Contacts first, so that a booking finds its contact's HubSpot id; exams last, because their
-# count of bookings follows from the bookings sent.
-ORDER = (CONTACTS, BOOKINGS, EXAMS)
+# count of bookings follows from the bookings sent; notes after all that they tell of.
+ORDER = (CONTACTS, BOOKINGS, EXAMS, NOTES)
 # Records of a claim: enough that each kind of call it needs is as full as can be.
 CLAIM = 5 * BATCH
 
@@ -79,6 +80,7 @@ class Drain:
         claimed = 1
         while claimed and not self._stopped():
             self._resting.clear()
+            self._rpc.write_notes(self._lane)
             claimed = 0
             for table in self._tables:
                 for batch in self._claims(table, self._lane):
@@ -119,7 +121,8 @@ class Drain:
                 reason = "the lease is about to end, left for another run"
                 raise Unavailable(reason, unanswered=False)
 
-        sender = Sender(self._hubspot, self._identity, table, in_time)
+        kind = NoteSender if table == NOTES else Sender
+        sender = kind(self._hubspot, self._identity, table, in_time)
         urgent = any(change.lane == "urgent" for change in changes)
         self._hubspot.lane = "urgent" if urgent else "bulk"
         stop: HubSpotError | None = None

@@ -163,6 +163,25 @@ class HubSpot:
         body = self._post(f"/crm/objects/{API_VERSION}/{object_type}/batch/read", request)
         return [row for row in _dicts(body.get("results")) if row.get("id")]
 
+    def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        """The ids that each of at most 100 records is linked with, all pages of them."""
+        found: dict[str, list[str]] = {}
+        inputs = [{"id": record_id} for record_id in ids]
+        while inputs:
+            body = self._post(
+                f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/read",
+                {"inputs": inputs},
+            )
+            inputs = []
+            for row in _dicts(body.get("results")):
+                record_id = str((row.get("from") or {}).get("id"))
+                targets = found.setdefault(record_id, [])
+                targets += [str(one["toObjectId"]) for one in _dicts(row.get("to"))]
+                after = ((row.get("paging") or {}).get("next") or {}).get("after")
+                if after:
+                    inputs.append({"id": record_id, "after": after})
+        return found
+
     def associate(self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]) -> None:
         """Links pairs of HubSpot ids by the default link; doing so again changes nothing."""
         body = self._post(

@@ -11,7 +11,7 @@ from typing import Any
 
 from glue.errors import Rejected
 from glue.hubspot import HubSpot
-from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange, Rpc
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange, Rpc
 
 MINUTE, DAY = 60.0, 86_400.0
 NOT_FOUND = 404
@@ -28,6 +28,7 @@ class Identity:
             CONTACTS: "contacts",
             BOOKINGS: config.booking_type,
             EXAMS: config.exam_type,
+            NOTES: "notes",
         }
         self.keys = {CONTACTS: "student_id", BOOKINGS: "booking_id"}
 

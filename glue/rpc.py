@@ -19,6 +19,7 @@ PAUSES = (0.05, 0.2)  # seconds before the second and the third try of a call th
 BOOKINGS = "hubspot_bookings"
 CONTACTS = "hubspot_contact_credits"
 EXAMS = "hubspot_mock_exams"
+NOTES = "sync_notes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class ClaimedChange:
     tried: bool
     settled: bool
     former_values: list[str]
+    unanswered: bool
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ class Rpc:
             p_limit=limit,
             p_all=everything,
         )[0]
+
+    def write_notes(self, lane: str | None = None) -> int:
+        """Gathers what the audit log has not told HubSpot into notes; answers how many."""
+        return self.value("hubspot_sync.write_notes", p_lane=lane)
 
     def pause(self, scope: str, reason: str, seconds: float | None) -> dict[str, Any]:
         """Stops the sending of a table, or of all («*»); the pause in force.

@@ -18,7 +18,7 @@ from glue.errors import (
 )
 from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
-from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange
 
 NOT_FOUND = 404
 CONFLICT = 409
@@ -435,7 +435,10 @@ class Sender:
 
 
 def _sent(change: ClaimedChange) -> dict[str, str]:
-    """What HubSpot has of a record that was sent, links included."""
+    """What HubSpot has of a record that was sent, links included; of a note, which never changes,
+    nobody asks."""
+    if change.table_name == NOTES:
+        return {}
     links = {"@contact": change.contact_hubspot_id, "@exam": change.exam_hubspot_id}
     return change.properties | {name: links[name] or "" for name in change.associate}
 

@@ -125,13 +125,14 @@ begin
         from covered
        where q.id = covered.id
       returning q.record, covered.lead, covered.last_sync_attempt as tried_at,
-                covered.last_sync_attempt is not null as tried, q.operation, q.lane, q.old_data,
-                q.new_data
+                covered.last_sync_attempt is not null as tried, q.unanswered, q.operation, q.lane,
+                q.old_data, q.new_data
     ), merged as (
       select l.record,
              min(l.lead) as lead,
              max(l.lane) as lane,
              bool_or(l.tried) as tried,
+             bool_or(l.unanswered) as unanswered,
              max(l.tried_at) as tried_at,
              bool_or(l.operation = 'insert') as is_new,
              bool_or(l.operation = 'resend' and l.new_data is null) as all_again,
@@ -153,15 +154,17 @@ begin
        group by l.record
     ), states as materialized (
       select m.*,
-             coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, m.deleted_hubspot_id)
-               as hubspot_id,
+             coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, n.hubspot_id,
+                      m.deleted_hubspot_id) as hubspot_id,
              coalesce(b.booking_id, c.student_id, m.deleted_unique_value) as unique_value,
              m.is_new or m.all_again
-               or coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id) is null as whole,
+               or coalesce(b.hubspot_id, c.hubspot_id, e.hubspot_id, n.hubspot_id) is null
+               as whole,
              case
                when b.id is not null then hubspot_sync.booking_properties(b)
                when c.id is not null then hubspot_sync.contact_properties(c)
                when e.id is not null then hubspot_sync.exam_properties(e)
+               when n.id is not null then hubspot_sync.note_properties(n)
              end as state
         from merged m
         left join hubspot_sync.hubspot_bookings b
@@ -170,6 +173,8 @@ begin
           on p_table = 'hubspot_contact_credits' and c.id = m.record
         left join hubspot_sync.hubspot_mock_exams e
           on p_table = 'hubspot_mock_exams' and e.id = m.record
+        left join hubspot_sync.sync_notes n
+          on p_table = 'sync_notes' and n.id = m.record
     ), differing as (
       select s.*, d.properties - '{@contact,@exam}'::text[] as properties,
              array(select k.key
@@ -229,7 +234,8 @@ begin
                           from unnest(d.former_values) f (value)
                          where f.value <> d.unique_value
                            and not hubspot_sync.is_taken(p_table, null, f.value))
-             else '{}' end
+             else '{}' end,
+           d.unanswered
       from differing d
      order by d.lane desc, d.lead;
 

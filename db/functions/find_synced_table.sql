@@ -15,11 +15,11 @@ begin
     when 'bookings' then 'hubspot_bookings'
     when 'contacts' then 'hubspot_contact_credits'
     when 'exams' then 'hubspot_mock_exams'
-    when 'notes' then 'supabase_audit_log'
+    when 'notes' then 'sync_notes'
     when 'hubspot_bookings' then 'hubspot_bookings'
     when 'hubspot_contact_credits' then 'hubspot_contact_credits'
     when 'hubspot_mock_exams' then 'hubspot_mock_exams'
-    when 'supabase_audit_log' then 'supabase_audit_log'
+    when 'sync_notes' then 'sync_notes'
   end;
   if v_table is null then
     raise exception 'table % is not synchronised', left(p_name, 100)

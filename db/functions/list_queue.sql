@@ -36,7 +36,7 @@ begin
       from (
         select o.*
           from unnest(array['hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams',
-                            'supabase_audit_log']) t (name)
+                            'sync_notes']) t (name)
          cross join lateral (
            select q.*, s.state
              from hubspot_sync.sync_queue q

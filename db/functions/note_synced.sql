@@ -27,6 +27,10 @@ begin
             join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = a.hubspot_id
            where p_table = 'hubspot_contact_credits' and c.id <> a.record
           union all
+          select a.record from answers a
+            join hubspot_sync.sync_notes n on n.hubspot_id = a.hubspot_id
+           where p_table = 'sync_notes' and n.id <> a.record
+          union all
           select d.record
             from (select a.record, row_number() over (
                            partition by a.hubspot_id order by a.record) as place
@@ -127,12 +131,29 @@ begin
              order by b.id
                for no key update of b) l
      where b.id = l.id;
+  elsif p_table = 'sync_notes' then
+    with told as (
+      update hubspot_sync.sync_notes n
+         set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
+        from jsonb_to_recordset(p_finished) as f (record uuid, hubspot_id text)
+       where n.id = f.record
+         and f.hubspot_id is not null
+         and not coalesce(v_taken ? f.record::text, false)
+      returning n.entries
+    )
+    update hubspot_sync.supabase_audit_log a
+       set hubspot_sent_at = v_now
+      from told t
+     cross join lateral unnest(t.entries) i (id)
+     where a.id = i.id
+       and a.hubspot_sent_at is null;
   end if;
 end;
 $$;
 
 comment on function hubspot_sync.note_synced(text, jsonb) is
   'Writes hubspot_id and hubspot_last_sync_at back to the records of an acknowledgement, and '
-  'total_bookings to the exams of bookings. p_finished: an array of {record, hubspot_id, exams: '
-  'HubSpot ids of exams that were left}. An id another record has goes to sync_errors instead.';
+  'total_bookings to the exams of bookings, hubspot_sent_at to what a note tells. p_finished: an '
+  'array of {record, hubspot_id, exams: HubSpot ids of exams that were left}. An id another '
+  'record has goes to sync_errors instead.';
 revoke execute on function hubspot_sync.note_synced(text, jsonb) from public, anon, authenticated;

@@ -47,6 +47,17 @@ begin
       where p_table = 'hubspot_mock_exams' and (p_after is null or e.id > p_after)
       order by e.id
       limit p_limit)
+    union all
+    -- A note never changes: one that HubSpot has is as it should be. A shadow has only one that
+    -- somebody gave up.
+    (select n.id, n.hubspot_id, hubspot_sync.note_properties(n)
+       from hubspot_sync.sync_notes n
+      where p_table = 'sync_notes'
+        and n.hubspot_id is null
+        and not exists (select from hubspot_sync.sync_shadow s where s.record = n.id)
+        and (p_after is null or n.id > p_after)
+      order by n.id
+      limit p_limit)
   ), differing as materialized (
     select p.id, p.hubspot_id, d.properties
       from page p
@@ -141,7 +152,8 @@ $$;
 comment on function hubspot_sync.queue_differences(text, uuid, integer, boolean) is
   'Compares the next p_limit records of a table after the id p_after, in the order of ids, with '
   'sync_shadow, and queues those that differ: checked and queued are how many, last is the id to '
-  'go on after, null when there are no more. p_all queues all of them with everything. Raises '
+  'go on after, null when there are no more. p_all queues all of them with everything. Of notes, '
+  'which never change, only those HubSpot does not have are looked at. Raises '
   '22023 for an unknown table or an impossible limit.';
 revoke execute on function hubspot_sync.queue_differences(text, uuid, integer, boolean)
   from public, anon, authenticated;

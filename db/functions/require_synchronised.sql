@@ -7,10 +7,11 @@ create or replace function hubspot_sync.require_synchronised(p_table text)
 as $$
 begin
   if p_table is null
-     or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams') then
+     or p_table not in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams',
+                        'sync_notes') then
     raise exception 'table % is not synchronised', left(p_table, 100)
       using errcode = '22023',
-            hint = 'hubspot_bookings, hubspot_contact_credits or hubspot_mock_exams.';
+            hint = 'hubspot_bookings, hubspot_contact_credits, hubspot_mock_exams or sync_notes.';
   end if;
 end;
 $$;

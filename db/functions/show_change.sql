@@ -46,6 +46,10 @@ begin
             from hubspot_sync.hubspot_mock_exams e
            where e.id = p_record or e.hubspot_id = p_name
           union all
+          select 'sync_notes', n.id
+            from hubspot_sync.sync_notes n
+           where n.id = p_record
+          union all
           -- One that is gone here.
           select q.table_name, q.record
             from hubspot_sync.sync_queue q
@@ -65,13 +69,13 @@ begin
   end if;
   v_table := v_found -> 0 ->> 'table';
   v_record := (v_found -> 0 ->> 'record')::uuid;
-  v_now := case when v_table <> 'supabase_audit_log'
-             then hubspot_sync.record_properties(v_table, v_record) end;
+  v_now := hubspot_sync.record_properties(v_table, v_record);
   select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = v_record;
   v_hubspot_id := coalesce(
     (select b.hubspot_id from hubspot_sync.hubspot_bookings b where b.id = v_record),
     (select c.hubspot_id from hubspot_sync.hubspot_contact_credits c where c.id = v_record),
-    (select e.hubspot_id from hubspot_sync.hubspot_mock_exams e where e.id = v_record));
+    (select e.hubspot_id from hubspot_sync.hubspot_mock_exams e where e.id = v_record),
+    (select n.hubspot_id from hubspot_sync.sync_notes n where n.id = v_record));
   return jsonb_build_object(
     'table', v_table,
     'record', v_record,
@@ -83,7 +87,7 @@ begin
         order by q.id desc
         limit 1)),
     'hubspot_id', v_hubspot_id,
-    'deleted', v_now is null and v_table <> 'supabase_audit_log',
+    'deleted', v_now is null,
     'changes', (
       select coalesce(jsonb_agg(
                jsonb_build_object(

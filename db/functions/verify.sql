@@ -153,6 +153,23 @@ begin
          and not exists (select from hubspot_sync.sync_errors r
                           where r.record = c.id and r.resolved_at is null)
       union all
+      select 'queued_until_synced', n.id::text
+        from hubspot_sync.sync_notes n
+       where n.hubspot_id is null
+         and not exists (select from hubspot_sync.sync_queue q
+                          where q.record = n.id and not q.synced)
+         and not exists (select from hubspot_sync.sync_shadow h where h.record = n.id)
+         and not exists (select from hubspot_sync.sync_errors r
+                          where r.record = n.id and r.resolved_at is null)
+      union all
+      select 'noted_once', n.id::text
+        from hubspot_sync.sync_notes n
+       cross join lateral unnest(n.entries) i (id)
+        left join hubspot_sync.supabase_audit_log a on a.id = i.id
+       where a.note is distinct from n.id
+          or a.to_note
+          or (a.hubspot_sent_at is null) <> (n.hubspot_id is null)
+      union all
       select 'budget_kept', s.limit_name || ' ' || s.slot
         from hubspot_sync.hubspot_slots s
         join hubspot_sync.hubspot_budget b on b.limit_name = s.limit_name
@@ -200,6 +217,7 @@ begin
         ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
         ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
         ('budget_kept', 'no call to HubSpot takes its slot for ever'),
+        ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note'),
         ('events_gapless', 'the positions of the event log go from 1 to the last without a gap'),
         ('events_logged', 'what the audit log told of bookings lately is in the event log')
       ) as r (name, meaning)

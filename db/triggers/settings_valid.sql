@@ -9,7 +9,8 @@ declare
   c_known constant text[] := array[
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
     'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'urgent_reserve',
-    'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'stream_length'];
+    'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'stream_length', 'notes',
+    'notes_every'];
   c_nullable constant text[] := array[
     'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within'];
   v_fits boolean := true;
@@ -32,6 +33,8 @@ begin
       perform now() at time zone new.value;
     elsif new.key = 'profile' then
       v_fits := new.value in ('fast', 'thrifty');
+    elsif new.key = 'notes' then
+      v_fits := new.value in ('on', 'off');
     elsif new.key in ('max_sync_attempts', 'stream_length') then
       v_fits := new.value::integer >= 1;
     elsif new.key in ('urgent_reserve', 'daily_call_cap') then

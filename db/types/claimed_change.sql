@@ -15,14 +15,15 @@ create type hubspot_sync.claimed_change as (
   may_create boolean,
   tried boolean,
   settled boolean,
-  former_values text[]
+  former_values text[],
+  unanswered boolean
 );
 comment on type hubspot_sync.claimed_change is
   'lane: urgent or bulk. operation: upsert, archive, or nothing (HubSpot has it already, or the '
   'record was created and deleted before any send). unique_value: booking_id or student_id. '
-  'properties: names and texts to send. contact_hubspot_id, exam_hubspot_id: what a booking is '
-  'linked with, or null. associate: which of these links, @contact and @exam, are new or changed. '
-  'left_exam_hubspot_ids: exams the booking was moved from, to which its links end. '
+  'properties: names and texts to send. contact_hubspot_id, exam_hubspot_id: what a booking or a '
+  'note is linked with, or null. associate: which of these links, @contact and @exam, are new or '
+  'changed. left_exam_hubspot_ids: exams the booking was moved from, to which its links end. '
   'may_create: an exam that HubSpot lacks is made anew. tried: a worker had it before. settled: '
   'so long ago that no request of that worker can still arrive. former_values: unique values '
-  'under which a worker may have made it.';
+  'under which a worker may have made it. unanswered: HubSpot may have applied an earlier send.';

@@ -257,9 +257,14 @@ class Database:
 
 
 class World:
-    """An account, a database that imported it, and workers between them."""
+    """An account, a database that imported it, and workers between them.
 
-    def __init__(self, account: Account, database: Database, *, unique: bool = True) -> None:
+    notes: whether what happens to contacts and bookings is told in notes, too.
+    """
+
+    def __init__(
+        self, account: Account, database: Database, *, unique: bool = True, notes: bool = False
+    ) -> None:
         self.account = account
         self.database = database
         self.recorder = Recorder()
@@ -270,6 +275,8 @@ class World:
                 task=f"unique {key}",
                 state=json.dumps({"unique": unique}),
             )
+        if not notes:
+            database.rows("update hubspot_sync.settings set value = 'off' where key = 'notes'")
 
     def exam(self, **properties: object) -> str:
         """A future exam in HubSpot; its id."""

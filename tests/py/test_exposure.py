@@ -447,7 +447,7 @@ OF_THE_GLUE = {
     "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
     "resume_sync", "retry_changes", "show_change",
     "append_events", "read_events", "event_status", "open_group", "note_position",
-    "group_positions",
+    "group_positions", "write_notes",
 }  # fmt: skip
 
 

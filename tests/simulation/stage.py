@@ -83,6 +83,8 @@ class Stage:
             "update hubspot_sync.settings set value = value || ', simulation'"
             " where key = 'platform_schemas'"
         )
+        # The schedules are of bookings, contacts and exams.
+        run("update hubspot_sync.settings set value = 'off' where key = 'notes'")
         run("create sequence simulation.ids")
         run(
             "create function simulation.new_id() returns uuid language sql volatile as"

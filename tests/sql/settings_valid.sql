@@ -1,5 +1,5 @@
 begin;
-select plan(73);
+select plan(76);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -32,6 +32,7 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('retention_errors', null, '22023'), ('retention_errors', '', '22023'),
     ('max_sync_attempts', null, '22023'), ('max_sync_attempts', '', '22023'),
     ('max_sync_attempts', '3.5', '22023'), ('max_sync_attempts', 'three', '22023'),
+    ('notes', null, '22023'), ('notes', 'maybe', '22023'), ('notes_every', 'often', '22023'),
     ('max_sync_attempts', '2147483648', '22023'), ('max_sync_attempts', '3; drop table x', '22023'),
     ('urgent_reserve', null, '22023'), ('urgent_reserve', 'some', '22023'),
     ('daily_call_cap', '', '22023'), ('daily_call_cap', '1.5', '22023'),

@@ -1,5 +1,5 @@
 begin;
-select plan(74);
+select plan(79);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -382,6 +382,28 @@ rollback to sound;
 insert into hubspot_sync.hubspot_slots (limit_name, slot, free_at)
 values ('burst', 1, now() + interval '2 hours'), ('search', 1, now() + interval '1 minute');
 select is(pg_temp.offenders('budget_kept'), 'burst 1', 'a slot that is taken for ever is found');
+rollback to sound;
+
+insert into hubspot_sync.sync_notes (id, contact, body, entries, noted_at)
+select gen_random_uuid(), c.id, 'body', array[a.id], now()
+  from hubspot_sync.hubspot_contact_credits c,
+       (select max(id) as id from hubspot_sync.supabase_audit_log) a
+ where c.hubspot_id = 'C-2';
+create function pg_temp.note() returns text language sql as
+  'select id::text from hubspot_sync.sync_notes';
+select is(pg_temp.offenders('noted_once'), pg_temp.note(),
+          'a note of an entry that does not know it is named');
+select is(pg_temp.offenders('queued_until_synced'), pg_temp.note(),
+          'and, as it is not in the outbox, as such');
+update hubspot_sync.supabase_audit_log a set note = n.id, to_note = false
+  from hubspot_sync.sync_notes n where a.id = any (n.entries);
+select is(pg_temp.offenders('noted_once'), null, 'an entry that knows its note is in order');
+update hubspot_sync.supabase_audit_log set hubspot_sent_at = now() where note is not null;
+select is(pg_temp.offenders('noted_once'), pg_temp.note(),
+          'one that was sent before its note is not');
+update hubspot_sync.supabase_audit_log set hubspot_sent_at = null, to_note = true
+ where note is not null;
+select is(pg_temp.offenders('noted_once'), pg_temp.note(), 'nor one that would be told again');
 rollback to sound;
 
 -- No violations ------------------------------------------------------------------------------

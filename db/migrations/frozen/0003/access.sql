@@ -29,7 +29,8 @@ revoke all on
   hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
   hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
-  hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups
+  hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups,
+  hubspot_sync.sync_notes
   from service_role;
 
 -- Rights on the old tables that writing rows does not need, and that would let their holder's code

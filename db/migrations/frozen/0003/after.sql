@@ -10,6 +10,8 @@ alter table hubspot_sync.sync_shadow
   alter column updated_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_pauses
   alter column paused_at set default hubspot_sync.clock();
+alter table hubspot_sync.sync_notes
+  alter column created_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_errors
   alter column created_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_conflicts

@@ -7,7 +7,8 @@ drop table
   hubspot_sync.sync_queue, hubspot_sync.sync_errors, hubspot_sync.sync_conflicts,
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
   hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
-  hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups;
+  hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups,
+  hubspot_sync.sync_notes;
 drop sequence hubspot_sync.sync_epochs;
 drop sequence hubspot_sync.hubspot_tickets;
 drop index

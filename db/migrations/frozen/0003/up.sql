@@ -58,6 +58,10 @@ insert into hubspot_sync.settings values
   ('profile', 'fast',
    'fast: everything is sent as it comes; thrifty: by itself only what is urgent, the rest when'
    ' «glue push» runs.'),
+  ('notes', 'on',
+   'on: what the audit log has on bookings and contacts goes to HubSpot as notes on the contact;'
+   ' off: it does not, nor later what was written meanwhile.'),
+  ('notes_every', '1 minute', 'How often notes are written; in profile thrifty, by «glue push».'),
   ('max_sync_attempts', '3', 'Sends of a change before it becomes a dead letter.'),
   ('backoff_base', '10 seconds', 'Wait after the first failed send; doubled each time.'),
   ('backoff_max', '1 hour', 'Longest wait between two sends of a change.'),
@@ -119,6 +123,8 @@ create table hubspot_sync.supabase_audit_log (
   event_type text,
   reason text,
   created_at timestamptz not null default now(),
+  to_note boolean not null default false,
+  note uuid,
   hubspot_sent_at timestamptz,
   constraint supabase_audit_log_pkey primary key (id),
   constraint audit_event_type_known check (
@@ -128,12 +134,13 @@ create table hubspot_sync.supabase_audit_log (
 );
 comment on table hubspot_sync.supabase_audit_log is
   'Who changed which field of which record from what to what, and why (reason); event_type: for '
-  'a booking, what that was in a word; hubspot_sent_at: when it went to HubSpot as a note.';
+  'a booking, what that was in a word; to_note: HubSpot is to be told in a note; note: the one of '
+  'sync_notes that tells it; hubspot_sent_at: when HubSpot had it.';
 create index idx_audit_record on hubspot_sync.supabase_audit_log (record);
 create index idx_audit_event
   on hubspot_sync.supabase_audit_log (event_type, created_at) where event_type is not null;
 create index idx_audit_pending
-  on hubspot_sync.supabase_audit_log (id) where hubspot_sent_at is null;
+  on hubspot_sync.supabase_audit_log (id) where to_note;
 
 alter table hubspot_sync.hubspot_mock_exams add column deleted_at timestamptz;
 create index idx_exams_scheduled

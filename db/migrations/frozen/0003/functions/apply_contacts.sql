@@ -24,6 +24,8 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   applied := 0;
   refused := 0;
+  -- What HubSpot says is not told to it in a note.
+  perform set_config('hubspot_sync.source', 'hubspot', true);
   -- In the order of locks of everybody else: all identities, all contacts, then the bookings of
   -- those that will change.
   perform hubspot_sync.claim_identity(i.student_id, i.email)
@@ -169,6 +171,7 @@ begin
         'hubspot_contact_credits', v_record ->> 'id', v_reason);
     end if;
   end loop;
+  perform set_config('hubspot_sync.source', '', true);
   return next;
 end;
 $$;

@@ -53,13 +53,13 @@ begin
       from hubspot_sync.sync_queue q
       left join lateral jsonb_object_keys(q.new_data) k (key) on true
      where q.id = any (v_ids)
-       and q.table_name <> 'supabase_audit_log'
      group by q.table_name, q.record
   ), present as (
     select g.table_name, g.record, s.state,
            (select coalesce(jsonb_object_agg(p.key, p.value), '{}')
               from jsonb_each(s.state) p
-             where p.key = any (g.keys)
+             -- The row of a note names none: a note never changes.
+             where (p.key = any (g.keys) or g.table_name = 'sync_notes')
                and not exists (
                  select from hubspot_sync.sync_queue o
                   where o.record = g.record and not o.synced and o.new_data ? p.key)) as properties

@@ -16,6 +16,9 @@ begin
     when 'hubspot_mock_exams' then
       return (select hubspot_sync.exam_properties(e)
                 from hubspot_sync.hubspot_mock_exams e where e.id = p_record);
+    when 'sync_notes' then
+      return (select hubspot_sync.note_properties(n)
+                from hubspot_sync.sync_notes n where n.id = p_record);
   end case;
 end;
 $$;

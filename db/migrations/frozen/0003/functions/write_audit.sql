@@ -1,6 +1,9 @@
 -- Writes the audit log for a row of any of the three tables, and for a booking also, in a
 -- word, what happened to it: booking_events is a view of these rows. What only the
 -- synchronisation notes for itself (its times, HubSpot's id) is no change of the record.
+--
+-- to_note is what HubSpot's users are told in a note on the contact: nothing HubSpot itself said,
+-- no credit that a booking spent or gave back, no name a booking took over from its contact.
 create or replace function hubspot_sync.write_audit()
   returns trigger
   language plpgsql
@@ -13,6 +16,9 @@ declare
   v_new jsonb;
   v_fields text[];
   v_event text;
+  v_reason text := nullif(trim(current_setting('hubspot_sync.reason', true)), '');
+  v_ledger text;
+  v_to_note boolean := current_setting('hubspot_sync.source', true) is distinct from 'hubspot';
   v_row record;
 begin
   if tg_op = 'UPDATE' then
@@ -47,30 +53,49 @@ begin
         when v_fields <@ '{contact_id,mock_exam_id,exam,contact,exempt}'::text[] then null
         else 'modified'
       end;
+      v_to_note := v_to_note and v_event is not null
+        and not (pg_trigger_depth() > 1
+                 and v_fields <@ '{student_id,student_email,student_name,exempt}'::text[]);
+    elsif tg_table_name = 'hubspot_contact_credits' then
+      v_ledger := current_setting('hubspot_sync.ledger_reason', true);
+      if v_ledger in ('booking', 'refund') then
+        v_to_note := false;
+      elsif v_ledger in ('grant', 'adjustment') then
+        v_reason := coalesce(
+          nullif(current_setting('hubspot_sync.ledger_entry', true), '')::jsonb ->> 'note',
+          v_reason);
+      end if;
+    else
+      v_to_note := false;
     end if;
     insert into hubspot_sync.supabase_audit_log
       (table_name, record, hubspot_id, operation, changed_fields, old_values, new_values, actor,
-       event_type, reason, created_at)
+       event_type, reason, to_note, created_at)
     values
       (tg_table_name, new.id, new.hubspot_id, 'update', v_fields, v_old, v_new,
        hubspot_sync.actor(), v_event,
-       nullif(trim(current_setting('hubspot_sync.reason', true)), ''), hubspot_sync.clock());
+       v_reason, v_to_note, hubspot_sync.clock());
   elsif tg_op = 'INSERT' then
     insert into hubspot_sync.supabase_audit_log
-      (table_name, record, hubspot_id, operation, new_values, actor, event_type, created_at)
+      (table_name, record, hubspot_id, operation, new_values, actor, event_type, to_note,
+       created_at)
     values
       (tg_table_name, new.id, new.hubspot_id, 'insert',
        jsonb_strip_nulls(to_jsonb(new)) - '{idempotency_request,idempotency_result}'::text[],
        hubspot_sync.actor(),
-       case tg_table_name when 'hubspot_bookings' then 'created' end, hubspot_sync.clock());
+       case tg_table_name when 'hubspot_bookings' then 'created' end,
+       v_to_note and new.hubspot_id is null and tg_table_name <> 'hubspot_mock_exams',
+       hubspot_sync.clock());
   else
     insert into hubspot_sync.supabase_audit_log
-      (table_name, record, hubspot_id, operation, old_values, actor, event_type, created_at)
+      (table_name, record, hubspot_id, operation, old_values, actor, event_type, to_note,
+       created_at)
     values
       (tg_table_name, old.id, old.hubspot_id, 'delete',
        jsonb_strip_nulls(to_jsonb(old)) - '{idempotency_request,idempotency_result}'::text[],
        hubspot_sync.actor(),
-       case tg_table_name when 'hubspot_bookings' then 'deleted' end, hubspot_sync.clock());
+       case tg_table_name when 'hubspot_bookings' then 'deleted' end,
+       v_to_note and tg_table_name = 'hubspot_bookings', hubspot_sync.clock());
   end if;
   return null;
 end;
