@@ -12,8 +12,9 @@ from glue.errors import Forbidden, HubSpotError, RateLimited, Unauthorized, Unav
 from glue.hubspot import BATCH, MIGRATING, HubSpot
 from glue.identity import Identity
 from glue.notes import NoteSender
+from glue.outcome import SCOPE_PAUSE
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange, Rpc
-from glue.send import SCOPE_PAUSE, Sender
+from glue.send import Sender
 
 # Contacts first, so that a booking finds its contact's HubSpot id; exams last, because their
 # count of bookings follows from the bookings sent; notes after all that they tell of.
