@@ -75,6 +75,7 @@ def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
         "error": error.message,
         "hubspot_id": change.hubspot_id,
         "unique_value": change.unique_value,
+        "exam": change.exam_hubspot_id if "@exam" in change.associate else None,
         "permanent": isinstance(error, Rejected),
         "unanswered": isinstance(error, Unavailable) and error.unanswered,
         # An outage or a limit is no record's fault; 500 may be.

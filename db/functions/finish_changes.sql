@@ -61,7 +61,10 @@ begin
   select jsonb_agg(jsonb_build_object(
            'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent,
            'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
-           'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb, 'exams', a.exams))
+           'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb,
+           -- A late worker may have linked an exam that was left meanwhile.
+           'exams', case when a.record is not null then a.exams
+                         when r.sent ->> '@exam' <> '' then array[r.sent ->> '@exam'] end))
     into v_finished
     from results r
     left join answered a on a.record = r.record;

@@ -1,5 +1,5 @@
 begin;
-select plan(35);
+select plan(36);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -167,6 +167,19 @@ select pg_temp.claim();
 select row_eq('select operation, unique_value from claimed where record = pg_temp.id(7)',
               row('archive'::text, 'BK-7'::text),
               'what it may have made is looked for by its booking id and archived');
+
+-- A late link ----------------------------------------------------------------------------------
+insert into hubspot_sync.hubspot_bookings
+  (id, booking_id, mock_exam_id, student_id, student_email, is_active)
+values (gen_random_uuid(), 'BK-LATE', 'E-1', 'S-LATE', 'late@example.com', 'Cancelled');
+select hubspot_sync.fail_changes('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+  'record', b.id, 'epoch', -1, 'error', 'late', 'written', true, 'exam', 'E-7')))
+  from hubspot_sync.hubspot_bookings b where b.booking_id = 'BK-LATE';
+select is((select count(*) from hubspot_sync.sync_queue q
+            where q.operation = 'resend' and q.old_data ->> '@exam' = 'E-7' and not q.synced
+              and q.record = (select b.id from hubspot_sync.hubspot_bookings b
+                            where b.booking_id = 'BK-LATE')),
+          1::bigint, 'what a late worker linked is not left behind');
 
 select * from finish();
 rollback;
