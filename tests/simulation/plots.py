@@ -83,14 +83,24 @@ class Plots:
 
     def _overtaken(self, subject: Subject) -> None:
         """A worker sends after its lease, when another has sent what is newer, and dies."""
+        self._overtake(subject, self._change)
+
+    def _misled(self, subject: Subject) -> None:
+        """The same with a link to an exam, of a booking that is moved on."""
+        self._overtake(subject, self._move)
+
+    def _belated(self, subject: Subject) -> None:
+        """A worker sends when even the second send of what is newer is over, but lives to tell."""
         edit = self._edit_of(subject)
         self._write(subject, edit)
         worker = self._sender(subject, edit)
         self._outlast(worker)
         self._write(subject, edit)
         self._errand()
+        self._until(self._schedule.time.passed + LONGEST + 1)
+        self._errand()
         self._resume(worker)
-        self._crash(worker)
+        self._to_its_end(worker)
 
     def _landed(self, subject: Subject) -> None:
         """HubSpot applies what it never answered when it has applied what is newer."""
@@ -159,18 +169,42 @@ class Plots:
 
     # Parts
 
+    def _overtake(self, subject: Subject, edit: Edit) -> None:
+        self._write(subject, edit)
+        worker = self._sender(subject, edit)
+        self._outlast(worker)
+        self._write(subject, edit)
+        self._errand()
+        self._resume(worker)
+        self._crash(worker)
+
     def _subject(self, plot: Callable[..., None]) -> Subject:
-        found = [
-            Subject(**row)
-            for row in self._schedule.stage.rows(QUIET, contacts=CONTACTS, bookings=BOOKINGS)
-        ]
+        found = self._quiet()
         if plot is Plots._turned:
             found = [one for one in found if one.kind == CONTACTS]
-        elif free := [one for one in found if one.free and self._chance.random() < 0.5]:
-            found = free
+        elif plot is Plots._misled:
+            if not any(one.free for one in found):
+                self._insert()
+            found = [one for one in self._quiet() if one.free]
         if not found:
             raise Foiled("HubSpot has nothing that is quiet")
         return self._chance.choice(found)
+
+    def _quiet(self) -> list[Subject]:
+        rows = self._schedule.stage.rows(QUIET, contacts=CONTACTS, bookings=BOOKINGS)
+        return [Subject(**row) for row in rows]
+
+    def _insert(self) -> None:
+        """The old application writes a cancelled booking, and HubSpot gets it."""
+        try:
+            with self._schedule.calm(), self._schedule.borrowed() as connection:
+                what = self._schedule.editors.insert(
+                    lambda statement, **values: connection.execute(statement, values).fetchall()
+                )
+                self._schedule.note(what)
+                self._errand()
+        except psycopg.Error as error:
+            raise Foiled(refusal(error)) from error
 
     def _edit_of(self, subject: Subject) -> Edit:
         return self._move if subject.free and self._chance.random() < 0.7 else self._change
@@ -262,7 +296,8 @@ def _rename(name: str) -> Edit:
 
 PLOTS: tuple[Any, ...] = (
     Plots._overtaken,
-    Plots._overtaken,
+    Plots._misled,
+    Plots._belated,
     Plots._landed,
     Plots._slipped,
     Plots._turned,

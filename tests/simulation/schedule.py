@@ -129,7 +129,7 @@ class Mood:
             transactions=chance.choice((0, 2, 4)),
             faults=chance.choice((0.0, 0.25, 0.5)),
             database=chance.choice((0.0, 0.05)),
-            plots=chance.choice((1, 3, 6)),
+            plots=chance.choice((0, 2, 4)),
             passes=chance.choice((0, 0, 1)),
             persons=chance.choice((0, 0, 3)),
             notes=notes,
@@ -228,12 +228,12 @@ class Schedule:
         self.trace: list[str] = []
         self.struck: Counter[str] = Counter()
         self.time = Time()
-        self.account = Account(seed, self.time)
         self._steps = steps
         self._chance = random.Random(f"schedule {seed}")
+        self._mood = Mood.of(self._chance)
+        self.account = Account(seed, self.time)
         self.editors = Editors(self, random.Random(f"editors {seed}"), without)
         self.plots = Plots(self, random.Random(f"plots {seed}"))
-        self._mood = Mood.of(self._chance)
         self._fair = True
         self._calm = False
         self._forced: str | None = None
@@ -282,6 +282,8 @@ class Schedule:
             self._begin()
             for _ in range(self._steps):
                 self._step()
+            # What comes after a plot may heal what it broke: nothing comes after this one.
+            self.plots.play()
             self._settle()
         finally:
             self._end()
