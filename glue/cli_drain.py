@@ -109,11 +109,11 @@ def drain(
             _worker(hubspot, lease, lane, _stopped(seconds), progress=progress) as (rpc, worker),
         ):
             report = worker.run_once()
-            status = rpc.queue_status()
+            status, pauses = rpc.queue_status(), rpc.list_pauses()
         if as_json:
             print_json({**dataclasses.asdict(report), "queue": status})
         else:
-            display.drained(report, status, watched=is_watched())
+            display.drained(report, status, pauses, watched=is_watched())
         _leave(report, status)
         return
 
@@ -145,7 +145,7 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
 
     \b
     Examples:
-      glue push                    # cron: 0 */2 * * *
+      glue push                    # cron: 10 */2 * * *
       glue push --json
       glue push --all
     """
@@ -156,10 +156,10 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
         _worker(hubspot, lease, "bulk", _stopped(seconds), progress=progress) as (rpc, worker),
     ):
         report = pushing.run(rpc, worker, everything=everything, progress=progress)
-        status = rpc.queue_status()
+        status, pauses = rpc.queue_status(), rpc.list_pauses()
     if as_json:
         print_json({**dataclasses.asdict(report), "queue": status})
     else:
         told(f"{report.checked} records compared, {report.queued} differ")
-        display.drained(report.drained, status, watched=is_watched())
+        display.drained(report.drained, status, pauses, watched=is_watched())
     _leave(report.drained, status)

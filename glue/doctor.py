@@ -73,7 +73,9 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("paused", False, display.pause(pause), hint)
     waiting = sum(row["due"] + row["waiting"] for row in status)
     oldest = max((row["oldest"] for row in status if row["oldest"]), default=None)
-    seen = f"{waiting} changes, the oldest for {display.age(oldest)}" if waiting else "empty"
+    seen = "nothing else waits" if dead else "empty"
+    if waiting:
+        seen = f"{waiting} changes, the oldest for {display.age(oldest)}"
     yield Finding("outbox", True, seen)
 
 
