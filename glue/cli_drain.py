@@ -118,14 +118,22 @@ def drain(
         return
 
     stop = follow.stop_on_signals()
+    errors: list[str] = []
     with HubSpot(settings) as hubspot:
 
         def run() -> bool:
+            nonlocal errors
             # A connection a round: a server that came back is found, and none is held idle.
             with _worker(hubspot, lease, lane, stop.is_set) as (_, worker):
                 report = worker.run_once()
             if report.sent or report.failed:
                 print_json(dataclasses.asdict(report)) if as_json else display.line(report)
+            # In an outage every round would say the same.
+            for error in report.errors:
+                if error not in errors:
+                    click.echo(error, err=True)
+            if report.sent or report.errors:
+                errors = report.errors
             return bool(report.sent)
 
         follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))

@@ -60,6 +60,9 @@ def queue() -> None:
 def status_command(as_json: bool) -> None:
     """How much is waiting in each table, and what is paused.
 
+    Counts are of changes: due ones go with the next run; waiting ones are a worker's, or wait for
+    a later attempt; urgent tells how many of both are.
+
     \b
     Example:
       glue queue status

@@ -16,7 +16,7 @@ KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
 # the property is made.
 WEAKER = {
     BOOKINGS: "A creation that HubSpot answered too late may leave a booking there twice.",
-    CONTACTS: "A creation that HubSpot answered too late may leave a contact there twice.",
+    CONTACTS: "Contacts are searched before they are made; only their email keeps them apart.",
 }
 
 

@@ -47,8 +47,8 @@ class Drain:
     """A worker. Any number may run at once.
 
     lease: seconds a claim is ours. lane: urgent sends what is urgent alone, bulk everything;
-    None follows the setting «profile». clock: monotonic seconds. stopped: asked between batches.
-    progress: told of every batch's size.
+    None follows the setting «profile». clock: monotonic seconds. stopped: asked between claims.
+    progress: told of every claim's size.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Drain:
         )
 
     def _claims(self, table: str, lane: str | None) -> Iterator[tuple[list[ClaimedChange], float]]:
-        """Batches of a table, each with the moment its lease ends, until none is due."""
+        """Claims of a table, each with the moment its lease ends, until none is due."""
         while table not in self._resting and not self._stopped():
             until = self._clock() + self._lease
             changes = self._rpc.claim_changes(table, CLAIM, self._lease, lane)
@@ -110,7 +110,7 @@ class Drain:
     def _send_and_answer(
         self, table: str, batch: tuple[list[ClaimedChange], float], report: DrainReport
     ) -> int:
-        """Sends a batch and tells the database; answers its size.
+        """Sends a claim and tells the database; answers its size.
 
         After an error that is not of single records the table rests for the round.
         """

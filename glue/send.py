@@ -1,6 +1,6 @@
 """Sends claimed records to HubSpot, and tells what became of each.
 
-One `Sender` carries one batch of a table: writes by HubSpot's id where it is known, by the unique
+One `Sender` carries one claim of a table: writes by HubSpot's id where it is known, by the unique
 property where it is not, then the links. What an answer means for a record is decided here; when
 it is tried again, in the database.
 """
