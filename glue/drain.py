@@ -77,10 +77,11 @@ class Drain:
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
         """Sends until nothing is due. Raises Unauthorized, having given everything back."""
         self._tables = tables
+        self._resting.clear()
         report = DrainReport()
         claimed = 1
-        while claimed and not self._stopped():
-            self._resting.clear()
+        # After an error that is not of single records the next run is soon enough.
+        while claimed and not self._resting and not self._stopped():
             self._rpc.write_notes(self._lane)
             claimed = 0
             for table in self._tables:
