@@ -17,7 +17,7 @@ demo: .venv/.demo ## Show the booking system at work, on servers of its own
 	@$(BIN)/glue demo
 
 test: .venv/.dev ## Run all tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile
 
 mutants: .venv/.dev ## Break the SQL on purpose; every time a test must notice
 	@$(BIN)/python tests/mutants.py

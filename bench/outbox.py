@@ -17,8 +17,8 @@ from bench.figure import Figure, beside
 from bench.peers import Floor, Peer, Pgqueuer, Procrastinate
 from glue.db import connect
 from glue.drain import ORDER
+from glue.outcome import Outcome
 from glue.rpc import BOOKINGS, CONTACTS, ClaimedChange, Rpc
-from glue.send import Outcome
 
 SQL = Path(__file__).with_name("outbox.sql")
 CEILING = 1900  # records a second: 190 calls in ten seconds, of 100 records each

@@ -190,8 +190,9 @@ def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
         rpc = Rpc(connection)
         if not yes:
             named = [row for i in ids for row in rpc.list_queue(limit=1, after=i - 1)]
-            display.asked([row for row in named if row["id"] in ids])
-            click.confirm("HubSpot will not get these. Give them up?", abort=True, err=True)
+            if named := [row for row in named if row["id"] in ids]:
+                display.asked(named)
+                click.confirm("HubSpot will not get these. Give them up?", abort=True, err=True)
         rows = rpc.discard_changes(list(ids))
     _handled(rows, "discarded", as_json, strict=True)
 

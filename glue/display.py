@@ -387,6 +387,12 @@ def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:
             f"{f['hubspot_duplicates']} duplicates",
         ),
         ("HubSpot calls, the import's included", calls, f"{fewest} at the least"),
+        (
+            "a value HubSpot refused, alone",
+            f["refused_by_hubspot"],
+            f"{f['redriven']} sent again by hand",
+        ),
+        ("events of bookings", f["events_logged"], f"{f['events_in_stream']} on the stream"),
         ("broken invariants", f["violations"], ""),
         (
             "a request took, in ms",

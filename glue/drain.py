@@ -12,8 +12,9 @@ from glue.errors import Forbidden, HubSpotError, RateLimited, Unauthorized, Unav
 from glue.hubspot import BATCH, MIGRATING, HubSpot
 from glue.identity import Identity
 from glue.notes import NoteSender
+from glue.outcome import SCOPE_PAUSE
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange, Rpc
-from glue.send import SCOPE_PAUSE, Sender
+from glue.send import Sender
 
 # Contacts first, so that a booking finds its contact's HubSpot id; exams last, because their
 # count of bookings follows from the bookings sent; notes after all that they tell of.
@@ -76,10 +77,11 @@ class Drain:
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
         """Sends until nothing is due. Raises Unauthorized, having given everything back."""
         self._tables = tables
+        self._resting.clear()
         report = DrainReport()
         claimed = 1
-        while claimed and not self._stopped():
-            self._resting.clear()
+        # After an error that is not of single records the next run is soon enough.
+        while claimed and not self._resting and not self._stopped():
             self._rpc.write_notes(self._lane)
             claimed = 0
             for table in self._tables:

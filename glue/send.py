@@ -6,73 +6,16 @@ it is tried again, in the database.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from glue.errors import (
-    Forbidden,
-    HubSpotError,
-    RateLimited,
-    Rejected,
-    Unauthorized,
-    Unavailable,
-)
+from glue.errors import HubSpotError, Rejected, Unauthorized, Unavailable
 from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
-from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange
+from glue.outcome import Outcome
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange
 
 NOT_FOUND = 404
 CONFLICT = 409
-SERVER_ERROR = 500
 SEARCH_LAG = 60.0  # seconds until search has surely seen a new record
-SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
-
-
-@dataclass
-class Outcome:
-    """What became of a claim: HubSpot ids of what was sent, failures by record.
-
-    written: ids of records whose links are still to come. flying: what the request under way
-    carries; HubSpot may apply it though no answer comes.
-    """
-
-    sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
-    written: dict[ClaimedChange, str] = field(default_factory=dict)
-    failed: list[dict] = field(default_factory=list)
-    flying: Sequence[ClaimedChange] = ()
-    _failing: set[ClaimedChange] = field(default_factory=set)
-
-    def answered(self, change: ClaimedChange) -> bool:
-        """Whether HubSpot has said what becomes of a record, links apart."""
-        return change in self.sent or change in self.written or change in self._failing
-
-    def fail(self, change: ClaimedChange, error: HubSpotError, **more: object) -> None:
-        """Gives a record back; more: what fail_changes should believe instead."""
-        self._failing.add(change)
-        self.failed.append(_failure(change, error) | more)
-
-    def give_back(self, changes: list[ClaimedChange], error: HubSpotError) -> None:
-        """Fails what is not settled yet, because of an error that ended the claim.
-
-        Such an error is no single record's, so it makes no dead letter at once.
-        """
-        for change in changes:
-            if change not in self.sent and change not in self._failing:
-                failure = _failure(change, error)
-                failure["unanswered"] &= change in self.flying
-                failure |= {"written": change in self.written, "permanent": False}
-                self.failed.append(failure)
-
-    def results(self) -> list[dict]:
-        """What was sent, as finish_changes takes it."""
-        return [
-            {
-                "record": str(change.record),
-                "epoch": change.epoch,
-                "hubspot_id": hubspot_id,
-                "sent": _sent(change) if change.operation == "upsert" else {},
-            }
-            for change, hubspot_id in self.sent.items()
-        ]
 
 
 class Sender:
@@ -96,6 +39,9 @@ class Sender:
         """Sends a claim. Raises what ends it: what is settled by then stands in `outcome`."""
         # HubSpot has it already, or never heard of it.
         self.outcome.sent.update((c, None) for c in changes if c.operation == "nothing")
+        for change in (c for c in changes if c.operation == "refused"):
+            reason = f"another contact here has the student id {change.unique_value}, too"
+            self.outcome.fail(change, Rejected(reason))
         upserts = [c for c in changes if c.operation == "upsert"]
         # A record HubSpot has is written by its id: its unique property may have changed.
         known = [c for c in upserts if c.hubspot_id]
@@ -434,15 +380,6 @@ class Sender:
         self._in_batches(send, changes, refused)
 
 
-def _sent(change: ClaimedChange) -> dict[str, str]:
-    """What HubSpot has of a record that was sent, links included; of a note, which never changes,
-    nobody asks."""
-    if change.table_name == NOTES:
-        return {}
-    links = {"@contact": change.contact_hubspot_id, "@exam": change.exam_hubspot_id}
-    return change.properties | {name: links[name] or "" for name in change.associate}
-
-
 def _given(change: ClaimedChange) -> dict:
     """What every input of a write carries. The trace id lets a bad record fail alone."""
     return {"objectWriteTraceId": str(change.record), "properties": change.properties}
@@ -452,23 +389,3 @@ def _made(change: ClaimedChange, key: str) -> dict:
     """The input that makes a record: what it is found by next time must be among it."""
     given = _given(change)
     return given | {"properties": {key: change.unique_value} | change.properties}
-
-
-def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
-    """What fail_changes should know: whose fault, for how long, and whether it is unanswered."""
-    failure = {
-        "record": str(change.record),
-        "epoch": change.epoch,
-        "error": error.message,
-        "hubspot_id": change.hubspot_id,
-        "unique_value": change.unique_value,
-        "permanent": isinstance(error, Rejected),
-        "unanswered": isinstance(error, Unavailable) and error.unanswered,
-        # An outage or a limit is no record's fault; 500 may be.
-        "charged": isinstance(error, Rejected) or error.status == SERVER_ERROR,
-    }
-    if isinstance(error, RateLimited):
-        failure["retry_after"] = error.retry_after
-    elif isinstance(error, Forbidden):
-        failure["retry_after"] = SCOPE_PAUSE
-    return failure

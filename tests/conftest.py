@@ -93,12 +93,21 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a test that could not run is a failure."""
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["cannot_run"] = session.config.stash.get(_cannot_run, {})
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if IN_CI and reporter and reporter.stats.get("skipped") and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 _cannot_run = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what one of several processes could not run."""
+    told = getattr(node, "workeroutput", {}).get("cannot_run", {})
+    node.config.stash.setdefault(_cannot_run, {}).update(told)
 
 
 @pytest.fixture(scope="session")

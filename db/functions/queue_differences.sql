@@ -62,19 +62,20 @@ begin
     select p.id, p.hubspot_id, d.properties
       from page p
       left join hubspot_sync.sync_shadow s on s.record = p.id
-     -- Its id went to another record here, and a person was told.
+     -- Somebody gave it up, or its id went to another record here and a person was told.
      cross join lateral (
-       select exists (select from hubspot_sync.sync_errors e
-                       where e.direction = 'supabase_to_hubspot'
-                         and e.entity = p_table
-                         and e.record = p.id
-                         and e.resolved_at is null) as told
+       select s.properties ? '@given_up'
+              or exists (select from hubspot_sync.sync_errors e
+                          where e.direction = 'supabase_to_hubspot'
+                            and e.entity = p_table
+                            and e.record = p.id
+                            and e.resolved_at is null) as left_out
        offset 0) t
      cross join lateral (
        select jsonb_object_agg(n.key, n.value) as properties
          from jsonb_each(p.state) n
         where p_all
-           or p.hubspot_id is null and (s.record is null or not t.told)
+           or p.hubspot_id is null and (s.record is null or not t.left_out)
            or case
                 when s.properties ? n.key then s.properties -> n.key <> n.value
                 else n.key not in (select o.field
@@ -141,8 +142,9 @@ begin
      order by d.id
     returning record
   )
-  select (select count(*) from page),
-         (select count(*) from added) + (select count(distinct r.record) from revived r),
+  select (select count(*)::integer from page),
+         (select count(*)::integer from added)
+           + (select count(distinct r.record)::integer from revived r),
          (select max(p.id::text)::uuid from page p)
     into checked, queued, last;
   return next;

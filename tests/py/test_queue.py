@@ -258,6 +258,11 @@ def test_a_discard_asks_first_and_shows_what_it_is_about(world, refused, answer,
 # Pausing
 
 
+def test_a_discard_asks_nothing_about_what_is_not_there(world, exam):
+    done = run(world, "queue", "discard", "999999")
+    assert (done.returncode, done.stderr) == (1, "999999: there is no such change\n")
+
+
 def test_a_pause_is_listed_and_ends(world, refused):
     done = run(world, "queue", "pause", "bookings", "--reason", "[red]rules[/red] change")
     assert done.returncode == 0

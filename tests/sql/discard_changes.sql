@@ -1,5 +1,5 @@
 begin;
-select plan(31);
+select plan(33);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -96,8 +96,15 @@ select is((select count(*) from queue where not synced and operation = 'resend')
 insert into hubspot_sync.hubspot_bookings (id, booking_id, mock_exam_id, student_id, student_email)
 values (pg_temp.id(5), 'BK-5', 'E-1', 'S-5', '5@example.com');
 select is(pg_temp.discard(7), 'discarded', 'a record HubSpot never had can be given up');
-select is(pg_temp.shadow(5), hubspot_sync.record_properties('hubspot_bookings', pg_temp.id(5)),
+select is(pg_temp.shadow(5) - '@given_up',
+          hubspot_sync.record_properties('hubspot_bookings', pg_temp.id(5)),
           'then all of it counts as held');
+select is((select d.queued from hubspot_sync.queue_differences('hubspot_bookings', pg_temp.id(4)) d),
+          0, 'and no full pass makes it');
+select is((select d.queued
+             from hubspot_sync.queue_differences('hubspot_bookings', pg_temp.id(4), 9, true) d),
+          1, 'but one that sends everything');
+delete from hubspot_sync.sync_queue where record = pg_temp.id(5) and not synced;
 select is((select violations from api.verify() where name = 'queued_until_synced'), 0::bigint,
           'no invariant is broken by that');
 update hubspot_sync.hubspot_bookings set attendance = 'Yes' where id = pg_temp.id(5);

@@ -1,8 +1,8 @@
 -- Gives changes up by hand: HubSpot differs, and that is accepted.
 --
 -- What a given-up change would have written counts as held by HubSpot from now on, unless another
--- change of the record still has to bring it; so no full comparison sends it again. Of a record
--- that is gone here, HubSpot's is forgotten.
+-- change of the record still has to bring it; so no full comparison sends it again, nor, marked
+-- @given_up, a record that HubSpot lacks. Of a record that is gone here, HubSpot's is forgotten.
 -- Locks: the turn of the claims, then that of the acknowledgements and the import, which write
 -- sync_shadow, then all rows of the records in order. A failure holds a row of its record first,
 -- so the record's row of sync_errors is ours, too.
@@ -49,13 +49,14 @@ begin
    where q.id = any (v_ids);
 
   with given_up as (
-    select q.table_name, q.record, array_agg(distinct k.key) as keys
+    select q.table_name, q.record, array_agg(distinct k.key) as keys,
+           bool_or(q.operation = 'insert') as is_new
       from hubspot_sync.sync_queue q
       left join lateral jsonb_object_keys(q.new_data) k (key) on true
      where q.id = any (v_ids)
      group by q.table_name, q.record
   ), present as (
-    select g.table_name, g.record, s.state,
+    select g.table_name, g.record, g.is_new, s.state,
            (select coalesce(jsonb_object_agg(p.key, p.value), '{}')
               from jsonb_each(s.state) p
              -- The row of a note names none: a note never changes.
@@ -72,7 +73,8 @@ begin
      where h.record = p.record and p.state is null
   )
   insert into hubspot_sync.sync_shadow (record, table_name, properties, updated_at)
-  select p.record, p.table_name, p.properties, v_now
+  select p.record, p.table_name, p.properties 
+           || case when p.is_new then '{"@given_up": ""}' else '{}' end::jsonb, v_now
     from present p
    where p.state is not null
    order by p.record

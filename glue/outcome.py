@@ -1,0 +1,87 @@
+"""What became of claimed records, as finish_changes and fail_changes take it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unavailable
+from glue.rpc import NOTES, ClaimedChange
+
+SERVER_ERROR = 500
+SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
+
+
+@dataclass
+class Outcome:
+    """What became of a claim: HubSpot ids of what was sent, failures by record.
+
+    written: ids of records whose links are still to come. flying: what the request under way
+    carries; HubSpot may apply it though no answer comes.
+    """
+
+    sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
+    written: dict[ClaimedChange, str] = field(default_factory=dict)
+    failed: list[dict] = field(default_factory=list)
+    flying: Sequence[ClaimedChange] = ()
+    _failing: set[ClaimedChange] = field(default_factory=set)
+
+    def answered(self, change: ClaimedChange) -> bool:
+        """Whether HubSpot has said what becomes of a record, links apart."""
+        return change in self.sent or change in self.written or change in self._failing
+
+    def fail(self, change: ClaimedChange, error: HubSpotError, **more: object) -> None:
+        """Gives a record back; more: what fail_changes should believe instead."""
+        self._failing.add(change)
+        self.failed.append(_failure(change, error) | more)
+
+    def give_back(self, changes: list[ClaimedChange], error: HubSpotError) -> None:
+        """Fails what is not settled yet, because of an error that ended the claim.
+
+        Such an error is no single record's, so it makes no dead letter at once.
+        """
+        for change in changes:
+            if change not in self.sent and change not in self._failing:
+                failure = _failure(change, error)
+                failure["unanswered"] &= change in self.flying
+                failure |= {"written": change in self.written, "permanent": False}
+                self.failed.append(failure)
+
+    def results(self) -> list[dict]:
+        """What was sent, as finish_changes takes it."""
+        return [
+            {
+                "record": str(change.record),
+                "epoch": change.epoch,
+                "hubspot_id": hubspot_id,
+                "sent": _sent(change) if change.operation == "upsert" else {},
+            }
+            for change, hubspot_id in self.sent.items()
+        ]
+
+
+def _sent(change: ClaimedChange) -> dict[str, str]:
+    """What HubSpot has of a record that was sent, links included; of a note, which never changes,
+    nobody asks."""
+    if change.table_name == NOTES:
+        return {}
+    links = {"@contact": change.contact_hubspot_id, "@exam": change.exam_hubspot_id}
+    return change.properties | {name: links[name] or "" for name in change.associate}
+
+
+def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
+    """What fail_changes should know: whose fault, for how long, and whether it is unanswered."""
+    failure = {
+        "record": str(change.record),
+        "epoch": change.epoch,
+        "error": error.message,
+        "hubspot_id": change.hubspot_id,
+        "unique_value": change.unique_value,
+        "permanent": isinstance(error, Rejected),
+        "unanswered": isinstance(error, Unavailable) and error.unanswered,
+        # An outage or a limit is no record's fault; 500 may be.
+        "charged": isinstance(error, Rejected) or error.status == SERVER_ERROR,
+    }
+    if isinstance(error, RateLimited):
+        failure["retry_after"] = error.retry_after
+    elif isinstance(error, Forbidden):
+        failure["retry_after"] = SCOPE_PAUSE
+    return failure
