@@ -888,7 +888,7 @@ def test_a_program_that_fails_is_told_of_and_its_dead_letter_can_be_tried_again(
     assert done.returncode == 1
     assert "dead 2" in done.stdout
     assert "1-0: exit 1: no such student" in done.stderr
-    shown = glue_here("events", "dead", env=env | {"COLUMNS": "200"})
+    shown = glue("events", "dead", env=env | {"COLUMNS": "200"})
     assert shown.returncode == 0
     assert "no such student" in shown.stdout
     letters = json.loads(glue_here("events", "dead", "--json", env=env).stdout)["letters"]
