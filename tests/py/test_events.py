@@ -898,7 +898,7 @@ def test_a_program_that_fails_is_told_of_and_its_dead_letter_can_be_tried_again(
     assert done.returncode == 1
     assert done.stderr.count("now in sync_events_dlq") == 2
     assert "1-0: exit 1: no such student" in done.stderr
-    shown = glue_here("events", "dead", env=env | {"COLUMNS": "200"})
+    shown = glue("events", "dead", env=env | {"COLUMNS": "200"})
     assert shown.returncode == 0
     assert "no such student" in shown.stdout
     letters = json.loads(glue_here("events", "dead", "--json", env=env).stdout)["letters"]
