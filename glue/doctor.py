@@ -69,7 +69,9 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
         hint = "«glue queue list --state dead» says why."
         yield Finding("dead letters", False, str(dead), hint)
     for pause in pauses:
-        hint = "«glue queue resume» once the reason is gone."
+        table = display.TABLES.get(pause["scope"], "")
+        words = f"glue queue resume {table}".strip()
+        hint = f"«{words}» once the reason is gone."
         yield Finding("paused", False, display.pause(pause), hint)
     waiting = sum(row["due"] + row["waiting"] for row in status)
     oldest = max((row["oldest"] for row in status if row["oldest"]), default=None)

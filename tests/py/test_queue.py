@@ -391,6 +391,7 @@ def test_the_doctor_tells_of_dead_letters_and_pauses_and_exits_with_1(world, ref
     assert done.returncode == 1
     assert "dead letters  1" in done.stdout
     assert "nothing else waits" in done.stdout
+    assert "«glue queue resume exams»" in done.stdout
     assert "[b]a campaign[/b]" in done.stdout
     run(world, "queue", "resume", "exams")
     run(world, "queue", "discard", "--yes", str(change(world, refused)))
