@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from glue.errors import Forbidden, HubSpotError, RateLimited, Unauthorized, Unavailable
+from glue.errors import Forbidden, HubSpotError, LeaseEnding, RateLimited, Unauthorized, Unavailable
 from glue.hubspot import BATCH, MIGRATING, HubSpot
 from glue.identity import Identity
 from glue.notes import NoteSender
@@ -21,6 +21,8 @@ from glue.send import Sender
 ORDER = (CONTACTS, BOOKINGS, EXAMS, NOTES)
 # Records of a claim: enough that each kind of call it needs is as full as can be.
 CLAIM = 5 * BATCH
+OUTAGE = 60.0  # seconds within which HubSpot's being away again is the same outage
+WELL = -1.0
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Drain:
         self._progress = progress
         self._tables: Sequence[str] = ORDER
         self._resting: set[str] = set()
+        self._well = False
 
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
         """Sends until nothing is due. Raises Unauthorized, having given everything back."""
@@ -121,7 +124,7 @@ class Drain:
         def in_time() -> None:
             if self._clock() + self._hubspot.timeout > until:
                 reason = "the lease is about to end, left for another run"
-                raise Unavailable(reason, unanswered=False)
+                raise LeaseEnding(reason, unanswered=False)
 
         kind = NoteSender if table == NOTES else Sender
         sender = kind(self._hubspot, self._identity, table, in_time)
@@ -140,7 +143,9 @@ class Drain:
             report.failed += len(failed)
             report.errors += sorted({f["error"] for f in failed} - set(report.errors))
         self._progress(len(changes))
-        if stop is not None:
+        if stop is None:
+            self._answered()
+        else:
             self._resting.add(table)
             self._pause(table, stop)
             report.forbidden |= isinstance(stop, Forbidden)
@@ -156,3 +161,21 @@ class Drain:
             self._rpc.pause(table, error.message, SCOPE_PAUSE)
         elif isinstance(error, RateLimited) and error.status == MIGRATING:
             self._rpc.pause("*", error.message, error.retry_after)
+        elif isinstance(error, Unavailable) and not isinstance(error, LeaseEnding):
+            self._outage(error)
+
+    def _outage(self, error: Unavailable) -> None:
+        """Stops every worker for a while when HubSpot was away before, each time longer."""
+        self._well = False
+        seen = self._rpc.recall("outage") or {"wait": WELL}
+        again = seen["wait"] != WELL and 0 <= seen["age"] <= seen["wait"] + OUTAGE
+        wait = min(max(2 * seen["wait"], OUTAGE / 12), 2 * OUTAGE) if again else 0.0
+        self._rpc.remember("outage", {"wait": wait})
+        if wait:
+            self._rpc.pause("*", error.message, wait)
+
+    def _answered(self) -> None:
+        """Forgets an outage, once a run."""
+        if not self._well:
+            self._rpc.remember("outage", {"wait": WELL})
+            self._well = True

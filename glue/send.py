@@ -7,7 +7,7 @@ it is tried again, in the database.
 
 from collections.abc import Callable, Sequence
 
-from glue.errors import HubSpotError, Rejected, Unauthorized, Unavailable
+from glue.errors import Forbidden, HubSpotError, Rejected, Unauthorized, Unavailable
 from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
 from glue.outcome import Outcome
@@ -344,7 +344,7 @@ class Sender:
 
         try:
             self._in_batches(send, changes, refused)
-        except Unauthorized:
+        except (Unauthorized, Forbidden):
             raise
         except HubSpotError as error:
             for change in changes:
