@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from glue.errors import Forbidden, HubSpotError, RateLimited, Unauthorized, Unavailable
+from glue.errors import Forbidden, HubSpotError, LeaseEnding, RateLimited, Unauthorized, Unavailable
 from glue.hubspot import BATCH, MIGRATING, HubSpot
 from glue.identity import Identity
 from glue.notes import NoteSender
@@ -21,6 +21,8 @@ from glue.send import Sender
 ORDER = (CONTACTS, BOOKINGS, EXAMS, NOTES)
 # Records of a claim: enough that each kind of call it needs is as full as can be.
 CLAIM = 5 * BATCH
+OUTAGE = 60.0  # seconds within which HubSpot's being away again is the same outage
+WELL = -1.0
 
 
 @dataclass
@@ -48,8 +50,8 @@ class Drain:
     """A worker. Any number may run at once.
 
     lease: seconds a claim is ours. lane: urgent sends what is urgent alone, bulk everything;
-    None follows the setting «profile». clock: monotonic seconds. stopped: asked between batches.
-    progress: told of every batch's size.
+    None follows the setting «profile». clock: monotonic seconds. stopped: asked between claims.
+    progress: told of every claim's size.
     """
 
     def __init__(
@@ -73,14 +75,16 @@ class Drain:
         self._progress = progress
         self._tables: Sequence[str] = ORDER
         self._resting: set[str] = set()
+        self._well = False
 
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
         """Sends until nothing is due. Raises Unauthorized, having given everything back."""
         self._tables = tables
+        self._resting.clear()
         report = DrainReport()
         claimed = 1
-        while claimed and not self._stopped():
-            self._resting.clear()
+        # After an error that is not of single records the next run is soon enough.
+        while claimed and not self._resting and not self._stopped():
             self._rpc.write_notes(self._lane)
             claimed = 0
             for table in self._tables:
@@ -100,7 +104,7 @@ class Drain:
         )
 
     def _claims(self, table: str, lane: str | None) -> Iterator[tuple[list[ClaimedChange], float]]:
-        """Batches of a table, each with the moment its lease ends, until none is due."""
+        """Claims of a table, each with the moment its lease ends, until none is due."""
         while table not in self._resting and not self._stopped():
             until = self._clock() + self._lease
             changes = self._rpc.claim_changes(table, CLAIM, self._lease, lane)
@@ -111,7 +115,7 @@ class Drain:
     def _send_and_answer(
         self, table: str, batch: tuple[list[ClaimedChange], float], report: DrainReport
     ) -> int:
-        """Sends a batch and tells the database; answers its size.
+        """Sends a claim and tells the database; answers its size.
 
         After an error that is not of single records the table rests for the round.
         """
@@ -120,7 +124,7 @@ class Drain:
         def in_time() -> None:
             if self._clock() + self._hubspot.timeout > until:
                 reason = "the lease is about to end, left for another run"
-                raise Unavailable(reason, unanswered=False)
+                raise LeaseEnding(reason, unanswered=False)
 
         kind = NoteSender if table == NOTES else Sender
         sender = kind(self._hubspot, self._identity, table, in_time)
@@ -139,7 +143,9 @@ class Drain:
             report.failed += len(failed)
             report.errors += sorted({f["error"] for f in failed} - set(report.errors))
         self._progress(len(changes))
-        if stop is not None:
+        if stop is None:
+            self._answered()
+        else:
             self._resting.add(table)
             self._pause(table, stop)
             report.forbidden |= isinstance(stop, Forbidden)
@@ -155,3 +161,21 @@ class Drain:
             self._rpc.pause(table, error.message, SCOPE_PAUSE)
         elif isinstance(error, RateLimited) and error.status == MIGRATING:
             self._rpc.pause("*", error.message, error.retry_after)
+        elif isinstance(error, Unavailable) and not isinstance(error, LeaseEnding):
+            self._outage(error)
+
+    def _outage(self, error: Unavailable) -> None:
+        """Stops every worker for a while when HubSpot was away before, each time longer."""
+        self._well = False
+        seen = self._rpc.recall("outage") or {"wait": WELL}
+        again = seen["wait"] != WELL and 0 <= seen["age"] <= seen["wait"] + OUTAGE
+        wait = min(max(2 * seen["wait"], OUTAGE / 12), 2 * OUTAGE) if again else 0.0
+        self._rpc.remember("outage", {"wait": wait})
+        if wait:
+            self._rpc.pause("*", error.message, wait)
+
+    def _answered(self) -> None:
+        """Forgets an outage, once a run."""
+        if not self._well:
+            self._rpc.remember("outage", {"wait": WELL})
+            self._well = True

@@ -139,6 +139,10 @@ class Unavailable(HubSpotError):
         self.unanswered = unanswered
 
 
+class LeaseEnding(Unavailable):
+    """Too little is left of a lease for one more request; nothing was sent."""
+
+
 class Rejected(HubSpotError):
     def __init__(
         self, message: str, hint: str = "", *, status: int = 0, existing_id: str | None = None

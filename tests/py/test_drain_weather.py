@@ -202,6 +202,22 @@ def test_a_missing_scope_rests_its_type_alone_and_charges_nobody(world, exam):
     assert len(account.records(BOOKINGS)) == 1
 
 
+def test_a_missing_scope_holds_back_its_table_and_not_each_record_for_a_quarter_of_an_hour(
+    world, exam
+):
+    """Whoever grants the scope and resumes the table sees it sent."""
+    db = world.database
+    db.book("ann", exam)
+    world.account.fault({"kind": "missing_scopes", "path": TO_BOOKINGS})
+    assert world.drain().forbidden
+    waits = db.value(
+        "select extract(epoch from next_attempt_at - last_sync_attempt)::float"
+        " from hubspot_sync.sync_queue where not synced"
+    )
+    assert waits < 60
+    assert db.value("select hubspot_sync.resume_sync('hubspot_bookings')")
+
+
 def test_a_missing_scope_ends_the_command_with_77(world, exam):
     world.database.book("ann", exam)
     world.account.fault({"kind": "missing_scopes", "path": TO_BOOKINGS})

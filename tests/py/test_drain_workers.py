@@ -169,6 +169,34 @@ def test_following_sends_a_new_booking_and_ends_with_0_on_sigterm(world, exam):
     assert errors == ""
 
 
+def test_following_tells_why_something_was_not_sent(world, exam):
+    db = world.database
+    world.account.fault({"kind": "unavailable"})
+    db.book("ann", exam)
+    worker = subprocess.Popen(
+        command("drain", "--follow"),
+        env=world.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        eventually(
+            lambda: db.rows(
+                "select 1 from hubspot_sync.sync_queue where table_name = 'hubspot_bookings'"
+                " and last_error is not null"
+            ),
+            "a failure",
+        )
+        worker.send_signal(signal.SIGTERM)
+        _, errors = worker.communicate(timeout=60)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert worker.returncode == 0
+    assert "HubSpot answered 5" in errors
+
+
 def test_following_survives_a_database_that_comes_and_goes(world, exam):
     db, account = world.database, world.account
     worker = subprocess.Popen(
