@@ -56,6 +56,7 @@ class Outcome:
                 "epoch": change.epoch,
                 "hubspot_id": hubspot_id,
                 "sent": _sent(change) if change.operation == "upsert" else {},
+                "archived": change.unique_value if change.operation == "archive" else None,
             }
             for change, hubspot_id in self.sent.items()
         ]
