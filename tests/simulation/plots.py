@@ -45,7 +45,7 @@ class Foiled(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """A record that HubSpot has. free: a booking that may be moved without seat or credit."""
+    """A record. free: a booking that may be moved without seat or credit."""
 
     kind: str
     id: str
@@ -153,6 +153,15 @@ class Plots:
             self._to_its_end(worker)
         self._errand()
 
+    def _undone(self, subject: Subject) -> None:
+        """What is new is deleted when it was sent and nobody knows."""
+        worker = self._sender(subject)
+        self._resume(worker)
+        self._crash(worker)
+        self._write(subject, _delete)
+        self._outlast(worker)
+        self._errand()
+
     def _returned(self, subject: Subject) -> None:
         """A late worker gives back what another holds by then."""
         self._write(subject, self._change)
@@ -179,12 +188,16 @@ class Plots:
         self._crash(worker)
 
     def _subject(self, plot: Callable[..., None]) -> Subject:
+        if plot is Plots._undone:
+            return self._insert()
         found = self._quiet()
         if plot is Plots._turned:
             found = [one for one in found if one.kind == CONTACTS]
         elif plot is Plots._misled:
             if not any(one.free for one in found):
                 self._insert()
+                with self._schedule.calm():
+                    self._errand()
             found = [one for one in self._quiet() if one.free]
         if not found:
             raise Foiled("HubSpot has nothing that is quiet")
@@ -194,17 +207,21 @@ class Plots:
         rows = self._schedule.stage.rows(QUIET, contacts=CONTACTS, bookings=BOOKINGS)
         return [Subject(**row) for row in rows]
 
-    def _insert(self) -> None:
-        """The old application writes a cancelled booking, and HubSpot gets it."""
+    def _insert(self) -> Subject:
+        """The old application writes a cancelled booking, which HubSpot does not have yet."""
+        editors = self._schedule.editors
         try:
-            with self._schedule.calm(), self._schedule.borrowed() as connection:
-                what = self._schedule.editors.insert(
+            with self._schedule.borrowed() as connection:
+                what = editors.insert(
                     lambda statement, **values: connection.execute(statement, values).fetchall()
                 )
-                self._schedule.note(what)
-                self._errand()
         except psycopg.Error as error:
             raise Foiled(refusal(error)) from error
+        self._schedule.note(what)
+        key = editors.bookings[-1]
+        query = "select id::text from hubspot_sync.hubspot_bookings where booking_id = %(key)s"
+        (row,) = self._schedule.stage.rows(query, key=key)
+        return Subject(BOOKINGS, row["id"], "", key, True)
 
     def _edit_of(self, subject: Subject) -> Edit:
         return self._move if subject.free and self._chance.random() < 0.7 else self._change
@@ -228,7 +245,7 @@ class Plots:
                 edit(connection, subject)
         except psycopg.Error as error:
             raise Foiled(refusal(error)) from error
-        what = "moved" if edit == self._move else "changed"
+        what = {self._move: "moved", _delete: "deleted"}.get(edit, "changed")
         self._schedule.note(f"{self._schedule.name(subject.key)} is {what}")
 
     def _retry(self) -> None:
@@ -284,6 +301,10 @@ class Plots:
             self._schedule.advance(round(moment - self._schedule.time.passed, 2))
 
 
+def _delete(connection: psycopg.Connection, subject: Subject) -> None:
+    connection.execute("delete from hubspot_sync.hubspot_bookings where id = %s", (subject.id,))
+
+
 def _rename(name: str) -> Edit:
     def edit(connection: psycopg.Connection, subject: Subject) -> None:
         connection.execute(
@@ -302,4 +323,5 @@ PLOTS: tuple[Any, ...] = (
     Plots._slipped,
     Plots._turned,
     Plots._returned,
+    Plots._undone,
 )

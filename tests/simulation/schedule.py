@@ -22,7 +22,7 @@ from editors import Editors, refusal
 from plots import Plots
 from stage import Stage
 from times import LEASE, LONGEST, Time
-from truth import differences
+from truth import UNTOLD, differences
 from turns import Crash, Player
 
 from glue import importing, push
@@ -822,8 +822,6 @@ class Schedule:
             self.hire()
             while self._workers:
                 self._go_on(self._workers)
-            if not self.stage.rows(
-                "select from hubspot_sync.sync_queue where not synced"
-                " union all select from hubspot_sync.supabase_audit_log where to_note limit 1"
-            ):
+            due = "select from hubspot_sync.sync_queue where not synced limit 1"
+            if not self.stage.rows(due) and not self.stage.rows(UNTOLD):
                 break
