@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unavailable
+from glue.errors import HubSpotError, RateLimited, Rejected, Unavailable
 from glue.rpc import NOTES, ClaimedChange
 
 SERVER_ERROR = 500
-SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
 
 
 @dataclass
@@ -43,9 +42,6 @@ class Outcome:
                 failure = _failure(change, error)
                 failure["unanswered"] &= change in self.flying
                 failure |= {"written": change in self.written, "permanent": False}
-                if isinstance(error, Forbidden):
-                    # Its table is paused; who resumes that wants it sent.
-                    failure["retry_after"] = None
                 self.failed.append(failure)
 
     def results(self) -> list[dict]:
@@ -85,6 +81,4 @@ def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
     }
     if isinstance(error, RateLimited):
         failure["retry_after"] = error.retry_after
-    elif isinstance(error, Forbidden):
-        failure["retry_after"] = SCOPE_PAUSE
     return failure
