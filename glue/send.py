@@ -8,7 +8,7 @@ it is tried again, in the database.
 from collections.abc import Callable, Sequence
 
 from glue.errors import HubSpotError, Rejected, Unauthorized, Unavailable
-from glue.hubspot import BATCH, BatchResult, HubSpot
+from glue.hubspot import BATCH, BatchResult, HubSpot, in_line
 from glue.identity import Identity, same
 from glue.outcome import Outcome
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange
@@ -248,7 +248,9 @@ class Sender:
             return
         theirs = (rows[0].get("properties") or {}).get(key) if rows else None
         if theirs and same(theirs) != same(change.unique_value):
-            reason = f"HubSpot's record {hubspot_id} has the same email, but {key} {theirs}"
+            reason = (
+                f"HubSpot's record {hubspot_id} has the same email, but {key} {in_line(theirs)}"
+            )
             self.outcome.fail(change, Rejected(reason))
         else:
             self._write_to(change, hubspot_id)
