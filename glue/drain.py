@@ -81,6 +81,7 @@ class Drain:
         claimed = 1
         while claimed and not self._stopped():
             self._resting.clear()
+            before = report.sent
             self._rpc.write_notes(self._lane)
             claimed = 0
             for table in self._tables:
@@ -89,6 +90,10 @@ class Drain:
                     if len(batch[0]) == CLAIM:
                         # What is urgent elsewhere does not wait for all of this table.
                         claimed += self._urgent(report)
+            if self._resting and report.sent == before:
+                # HubSpot is away. Its time-outs last longer than the first waits, so that there
+                # would always be something due again.
+                break
         return report
 
     def _urgent(self, report: DrainReport) -> int:
