@@ -95,8 +95,13 @@ class Sender:
                 elif str(change.record) in result.errors:
                     self._unwritten(change, result)
             self._halve_untraced(batch, result, gone)
-            # What was written under another id was merged with another record.
-            gone.extend(c for c in self._unanswered(batch) if c not in gone)
+            for change in [c for c in self._unanswered(batch) if c not in gone]:
+                if self._table == EXAMS:
+                    # To make it is no way to look for it: nothing of an exam is unique.
+                    self._unwritten(change, result)
+                else:
+                    # What was written under another id was merged with another record.
+                    gone.append(change)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
             if error.status == NOT_FOUND and self._replaceable(change):

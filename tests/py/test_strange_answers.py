@@ -118,3 +118,24 @@ def test_a_strange_answer_ends_no_run_and_leaves_nothing_behind(world, exam, ans
     balances = account.properties(CONTACTS, "student_id")
     assert [balances[name]["sj_credits"] for name in ("ann", "ben")] == ["4", "4"]
     assert [row["properties"]["total_bookings"] for row in account.records(EXAMS)] == ["2"]
+
+
+def test_an_exam_that_an_answer_does_not_name_is_not_made_a_second_time(world, exam):
+    db, account = world.database, world.account
+    db.book("ann", exam)
+    world.drain()
+    db.book("ben", exam)
+    nothing = body(b'{"results": []}')
+    for _ in range(4):
+        send(
+            world,
+            lambda request, answer: (
+                nothing(request, answer) if "/2-50158913/" in request.url.path else answer
+            ),
+        )
+        db.let_time_pass()
+    assert [row["id"] for row in account.records(EXAMS)] == [exam]
+    (change,) = db.open_changes("hubspot_mock_exams")
+    assert change["dead_at"] is not None
+    assert change["last_error"] == "HubSpot's answer does not name this record"
+    assert db.value("select hubspot_id from hubspot_sync.hubspot_mock_exams") == exam
