@@ -116,23 +116,31 @@ def drain(
             _worker(hubspot, lease, lane, _stopped(seconds), progress=progress) as (rpc, worker),
         ):
             report = worker.run_once()
-            status = rpc.queue_status()
+            status, pauses = rpc.queue_status(), rpc.list_pauses()
         if as_json:
             print_json({**dataclasses.asdict(report), "queue": status})
         else:
-            display.drained(report, status, watched=is_watched())
+            display.drained(report, status, pauses, watched=is_watched())
         _leave(report, status)
         return
 
     stop = follow.stop_on_signals()
+    errors: list[str] = []
     with HubSpot(settings) as hubspot:
 
         def run() -> bool:
+            nonlocal errors
             # A connection a round: a server that came back is found, and none is held idle.
             with _worker(hubspot, lease, lane, stop.is_set) as (_, worker):
                 report = worker.run_once()
             if report.sent or report.failed:
                 print_json(dataclasses.asdict(report)) if as_json else display.line(report)
+            # In an outage every round would say the same.
+            for error in report.errors:
+                if error not in errors:
+                    click.echo(error, err=True)
+            if report.sent or report.errors:
+                errors = report.errors
             return bool(report.sent)
 
         follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
@@ -152,7 +160,7 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
 
     \b
     Examples:
-      glue push                    # cron: 0 */2 * * *
+      glue push                    # cron: 10 */2 * * *
       glue push --json
       glue push --all
     """
@@ -163,10 +171,10 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
         _worker(hubspot, lease, "bulk", _stopped(seconds), progress=progress) as (rpc, worker),
     ):
         report = pushing.run(rpc, worker, everything=everything, progress=progress)
-        status = rpc.queue_status()
+        status, pauses = rpc.queue_status(), rpc.list_pauses()
     if as_json:
         print_json({**dataclasses.asdict(report), "queue": status})
     else:
         told(f"{report.checked} records compared, {report.queued} differ")
-        display.drained(report.drained, status, watched=is_watched())
+        display.drained(report.drained, status, pauses, watched=is_watched())
     _leave(report.drained, status)

@@ -1,24 +1,18 @@
 """`glue events …`: the bus of booking events."""
 
 import dataclasses
-import json
 import shutil
 import sys
-from typing import Any
+from collections.abc import Callable
 
 import click
 
 from glue import config, display, events, follow
+from glue.cli_parts import json_option, print_json, told
 from glue.db import connect
 from glue.errors import ConfigError, GlueError
 from glue.rpc import Rpc
 from glue.stream import Stream
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, default=str))
 
 
 def _complain(error: GlueError) -> None:
@@ -71,18 +65,18 @@ def publish_command(once: bool, rebuild: bool, as_json: bool) -> None:
                     stream.forget()
                 return publisher.run_once()
 
-        def told(report: events.Published) -> bool:
+        def show(report: events.Published, say: Callable[[str], None]) -> bool:
             if as_json:
-                _print_json(dataclasses.asdict(report))
+                print_json(dataclasses.asdict(report))
             else:
-                click.echo(f"published {report.published}, newly logged {report.logged}")
+                say(f"published {report.published}, newly logged {report.logged}")
             return bool(report.published)
 
         if once:
-            told(run())
+            show(run(), told)
         else:
             follow.follow(
-                lambda: (report := run()).published > 0 and told(report),
+                lambda: (report := run()).published > 0 and show(report, click.echo),
                 stop=stop,
                 failed=_complain,
             )
@@ -155,25 +149,25 @@ def consume_command(
                 )
                 return consumer.run_once()
 
-        def told(report: events.Consumed) -> None:
+        def show(report: events.Consumed, say: Callable[[str], None]) -> None:
             if as_json:
-                _print_json(dataclasses.asdict(report))
+                print_json(dataclasses.asdict(report))
                 return
-            click.echo(f"done {report.done}, for later {report.failed}, dead {report.dead}")
+            say(f"done {report.done}, for later {report.failed}, dead {report.dead}")
             for error in report.errors:
                 click.echo(f"  {error}", err=True)
 
         def follow_on() -> bool:
             report = run()
             if report.done or report.failed or report.dead:
-                told(report)
+                show(report, click.echo)
             return bool(report.done or report.dead)
 
         if not once:
             follow.follow(follow_on, stop=stop, failed=_complain)
             return
         report = run()
-        told(report)
+        show(report, told)
         if report.dead:
             sys.exit(1)
         if report.failed:
@@ -193,7 +187,7 @@ def status_command(as_json: bool) -> None:
     with Stream(config.need_redis_url()) as stream, connect(database_url) as connection:
         seen = events.status(Rpc(connection), stream)
     if as_json:
-        _print_json(seen)
+        print_json(seen)
     else:
         display.events(seen)
 
@@ -219,13 +213,13 @@ def dead_command(group: str | None, redrive: bool, as_json: bool, command: tuple
         if not redrive:
             letters = [dataclasses.asdict(letter) for letter in stream.letters(group)]
             if as_json:
-                _print_json({"letters": letters})
+                print_json({"letters": letters})
             else:
                 display.letters(letters)
             return
         report = events.redrive(stream, group or "", _runnable(command, 60.0))
     if as_json:
-        _print_json(dataclasses.asdict(report))
+        print_json(dataclasses.asdict(report))
     else:
         click.echo(f"done {report.done}, still dead {report.failed}")
         for error in report.errors:

@@ -62,6 +62,9 @@ def queue() -> None:
 def status_command(as_json: bool) -> None:
     """How much is waiting in each table, and what is paused.
 
+    Counts are of changes: due ones go with the next run; waiting ones are a worker's, or wait for
+    a later attempt; urgent tells how many of both are.
+
     \b
     Example:
       glue queue status
@@ -189,8 +192,9 @@ def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
         rpc = Rpc(connection)
         if not yes:
             named = [row for i in ids for row in rpc.list_queue(limit=1, after=i - 1)]
-            display.asked([row for row in named if row["id"] in ids])
-            click.confirm("HubSpot will not get these. Give them up?", abort=True, err=True)
+            if named := [row for row in named if row["id"] in ids]:
+                display.asked(named)
+                click.confirm("HubSpot will not get these. Give them up?", abort=True, err=True)
         rows = rpc.discard_changes(list(ids))
     _handled(rows, "discarded", as_json, strict=True)
 

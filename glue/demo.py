@@ -16,12 +16,13 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from glue import drain, importing
+from glue import drain, events, importing
 from glue.config import HubSpotConfig
 from glue.db import connect
 from glue.errors import DemoFailed
 from glue.hubspot import BATCH, HubSpot
 from glue.rpc import Rpc
+from glue.stream import Stream
 from sandbox.stack import HUBSPOT, Stack, running
 
 RUSH_EXAM = "Situational Judgment, rush day"
@@ -45,8 +46,8 @@ BOOK = (
 def run(*, students: int, seed: int, step: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Runs it all. step: display.Step, or a stand-in. Answers the figures and the analytics."""
     started = time.perf_counter()
-    # The demo writes to its own simulator, never to an account the environment may name.
-    for name in HUBSPOT:
+    # The demo writes to its own simulator and Redis, never to those the environment may name.
+    for name in (*HUBSPOT, "REDIS_URL"):
         os.environ.pop(name, None)
     step("Start Postgres, Valkey and a HubSpot simulator; migrate")
     with running(
@@ -76,6 +77,9 @@ def judge(figures: dict[str, Any]) -> None:
         "outbox_pending": 0,
         "hubspot_bookings": figures["booked"],
         "hubspot_duplicates": 0,
+        "refused_by_hubspot": 1,
+        "redriven": 1,
+        "events_in_stream": figures["events_logged"],
         "violations": 0,
     }
     wrong = [
@@ -118,6 +122,9 @@ class _Demo:
         self.step("Refresh the analytics, check every invariant")
         self.rpc.refresh_analytics()
         analytics = self.rpc.get_analytics(weeks=2)
+        calls = self._calls()
+        refused, redriven = self._refusal()
+        told = self._events()
         violations = sum(check["violations"] for check in self.rpc.verify())
 
         after = _credits(self._refetched(contacts))
@@ -139,7 +146,7 @@ class _Demo:
             "outbox_pending": sum(r["due"] + r["waiting"] for r in self.rpc.queue_status()),
             "hubspot_bookings": len(of_rush),
             "hubspot_duplicates": len(in_hubspot) - len({r["booking_id"] for r in in_hubspot}),
-            "hubspot_calls": self._calls(),
+            "hubspot_calls": calls,
             # Pages of the import; bookings, each batch with its two kinds of links; balances;
             # the notes of the same contacts; the exams' counts.
             "hubspot_calls_minimum": math.ceil(imported.exams / BATCH)
@@ -147,6 +154,9 @@ class _Demo:
             + 3 * batches
             + 2 * math.ceil(len(self.touched) / BATCH)
             + math.ceil((1 + other_exams) / BATCH),
+            "refused_by_hubspot": refused,
+            "redriven": redriven,
+            **told,
             "violations": violations,
             "p50_ms": _percentile(times, 50),
             "p95_ms": _percentile(times, 95),
@@ -267,6 +277,36 @@ class _Demo:
             )
             count += again["replayed"] and again["id"] == booking["id"]
         return count
+
+    def _refusal(self) -> tuple[int, int]:
+        """HubSpot refuses one new student of four, until its administrator gives in.
+
+        Answers the dead letters, and how many of them HubSpot has after a second try by hand.
+        """
+        self.step("HubSpot refuses a value; a person sends it again")
+        rules = f"{self.stack.hubspot_base_url}/_sandbox/rules"
+        rule = {"type": "contacts", "property": "firstname", "pattern": "^X"}
+        httpx.post(rules, json=rule, timeout=60).raise_for_status()
+        for name in ("Ada", "Xenia", "Grace", "Emmy"):
+            self.rpc.call(
+                "api.upsert_contact",
+                p_student_id=f"NEW-{name}",
+                p_email=f"{name.lower()}@example.org",
+                p_firstname=name,
+            )
+        refused = drain.Drain(self.rpc, self.hubspot).run_once().dead
+        httpx.delete(f"{rules}/1", timeout=60).raise_for_status()
+        self.rpc.retry_all()
+        drain.Drain(self.rpc, self.hubspot).run_once()
+        there = {record["student_id"] for record in self._records("contacts")}
+        return refused, int("NEW-Xenia" in there)
+
+    def _events(self) -> dict[str, int]:
+        """Tells every booking's events on the Redis stream; how many were logged and are there."""
+        self.step("Publish the bookings' events on a Redis stream")
+        with Stream(self.stack.redis_url) as stream:
+            events.Publisher(self.rpc, stream).run_once()
+            return events.figures(self.rpc, stream)
 
     def _contacts(self) -> dict[str, dict]:
         """Every contact by student id, as HubSpot has them, with its balances here."""

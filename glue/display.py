@@ -20,7 +20,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 out = Console(highlight=False)
@@ -35,6 +35,9 @@ TABLES = {
 }
 STYLES = {"dead": "red", "unanswered": "yellow", "paused": "yellow"}
 WIDEST = 400
+# A name longer than a uuid may be cut off.
+LONGEST_NAME = 36
+FEW = 4
 
 
 class _Rate(ProgressColumn):
@@ -106,11 +109,14 @@ def line(report: Any) -> None:
     out.print(f"sent {report.sent}, for later {report.failed}, dead {report.dead}")
 
 
-def drained(report: Any, queue: list[dict[str, Any]], *, watched: bool) -> None:
+def drained(
+    report: Any, queue: list[dict[str, Any]], paused: list[dict[str, Any]], *, watched: bool
+) -> None:
     """What a drain did, and what is still open. watched: else only what is wrong is told."""
     if watched:
         line(report)
         queue_status(queue)
+        pauses(paused)
     for error in report.errors:
         plain(error, "yellow", err)
     dead = sum(row["dead"] for row in queue)
@@ -126,6 +132,7 @@ def drained(report: Any, queue: list[dict[str, Any]], *, watched: bool) -> None:
 def queue_status(queue: list[dict[str, Any]]) -> None:
     """What is open in each table."""
     if not queue:
+        plain("the outbox is empty")
         return
     table = Table("table", "due", "waiting", "urgent", "dead", "oldest", "oldest urgent", "")
     for row in queue:
@@ -159,6 +166,8 @@ def changes(rows: list[dict[str, Any]], *, full: bool) -> None:
         return
     _whole(_table_of_changes(rows))
     _errors_of(rows)
+    if any(row["state"] == "dead" for row in rows):
+        plain("Once the cause is mended: glue queue retry ID. To give up: glue queue discard ID")
     if full:
         plain(f"There may be more: --after {rows[-1]['id']}", "dim")
 
@@ -174,13 +183,13 @@ def asked(rows: list[dict[str, Any]]) -> None:
 
 
 def _table_of_changes(rows: list[dict[str, Any]]) -> Table:
-    table = Table("id", "table", "record", "what", "lane", "state", "tries", "age", "next")
+    table = Table("id", "table", _names(rows), "what", "lane", "state", "tries", "age", "next")
     for row in rows:
-        due = row["state"] in ("due", "dead", "unanswered")
+        due = row["state"] in ("due", "dead", "unanswered", "paused")
         table.add_row(
             str(row["id"]),
             TABLES.get(row["table_name"], row["table_name"]),
-            Text(str(row["name"] or row["record"])),
+            Text(_name(row)),
             row["operation"],
             row["lane"],
             Text(row["state"], STYLES.get(row["state"], "")),
@@ -189,6 +198,16 @@ def _table_of_changes(rows: list[dict[str, Any]]) -> Table:
             "" if due else moment(row["next_attempt_at"]),
         )
     return table
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["name"] or row["record"])
+
+
+def _names(rows: list[dict[str, Any]]) -> Column:
+    """The column of records: what a person copies is whole, however narrow the terminal."""
+    longest = max((len(_name(row)) for row in rows), default=0)
+    return Column("record", no_wrap=True, min_width=min(longest, LONGEST_NAME))
 
 
 def _errors_of(rows: list[dict[str, Any]]) -> None:
@@ -208,7 +227,8 @@ def shown(told: dict[str, Any]) -> None:
     for change in told["changes"]:
         plain(
             f"  {change['id']}  {change['operation']}  {change['lane']}  {change['state']}"
-            f"  {change['attempts']} tries  since {change['created_at']}",
+            f"  {change['attempts']} {'try' if change['attempts'] == 1 else 'tries'}"
+            f"  since {change['created_at']}",
             STYLES.get(change["state"], ""),
         )
         for name, value in (change["new_data"] or {}).items():
@@ -219,7 +239,8 @@ def shown(told: dict[str, Any]) -> None:
             said = entry.get("action") or entry.get("error") or ""
             more = f": {entry['error']}" if entry.get("action") and entry.get("error") else ""
             plain(f"      {entry.get('at', '')}  {', '.join(words)}  {said}{more}", "dim")
-        if change["last_error"]:
+        told_last = change["history"][-1].get("error") if change["history"] else None
+        if change["last_error"] and change["last_error"] != told_last:
             plain(f"      {change['last_error']}", "yellow")
     if told["in_hubspot"] is None:
         plain("what HubSpot holds is not known", "bold")
@@ -244,16 +265,16 @@ def _quoted(value: Any) -> str:
 def preview(seen: Any, most: int) -> None:
     """What a drain would send, and what is stuck."""
     if seen.records:
-        table = Table("table", "record", "lane", "what", "changes", "age", "properties")
+        table = Table("table", _names(seen.records), "lane", "what", "changes", "age", "properties")
         for row in seen.records:
             table.add_row(
                 TABLES.get(row["table_name"], row["table_name"]),
-                Text(str(row["name"] or row["record"])),
+                Text(_name(row)),
                 row["lane"],
                 row["operation"],
                 str(row["changes"]),
                 age(row["age"]),
-                Text(", ".join(row["properties"])),
+                Text(_properties(row["properties"])),
             )
         _whole(table)
     calls = f"{seen.calls} HubSpot {'call' if seen.calls == 1 else 'calls'}"
@@ -265,6 +286,13 @@ def preview(seen: Any, most: int) -> None:
         _whole(_table_of_changes(seen.stuck))
         _errors_of(seen.stuck)
     pauses(seen.pauses)
+
+
+def _properties(names: list[str]) -> str:
+    """Their names, or on a terminal their number where they would fill it."""
+    if out.is_terminal and len(names) > FEW:
+        return f"{len(names)} properties"
+    return ", ".join(names)
 
 
 def age(length: timedelta | None) -> str:
@@ -288,7 +316,7 @@ def moment(at: datetime) -> str:
 def _whole(table: Table) -> None:
     """A table with nothing cut off or folded where no terminal's width limits it."""
     for column in table.columns:
-        column.no_wrap = not out.is_terminal
+        column.no_wrap = column.no_wrap or not out.is_terminal
     if out.is_terminal:
         out.print(table)
     else:
@@ -359,6 +387,12 @@ def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:
             f"{f['hubspot_duplicates']} duplicates",
         ),
         ("HubSpot calls, the import's included", calls, f"{fewest} at the least"),
+        (
+            "a value HubSpot refused, alone",
+            f["refused_by_hubspot"],
+            f"{f['redriven']} sent again by hand",
+        ),
+        ("events of bookings", f["events_logged"], f"{f['events_in_stream']} on the stream"),
         ("broken invariants", f["violations"], ""),
         (
             "a request took, in ms",
@@ -417,6 +451,9 @@ def events(seen: dict[str, Any]) -> None:
 
 def letters(rows: list[dict[str, Any]]) -> None:
     """The dead letters of the bus."""
+    if not rows:
+        plain("no dead letters")
+        return
     table = Table("id", "group", "event", "booking", "tried", "error")
     for row in rows:
         event = row["original_event"] if isinstance(row["original_event"], dict) else {}

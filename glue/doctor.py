@@ -16,7 +16,7 @@ KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
 # the property is made.
 WEAKER = {
     BOOKINGS: "A creation that HubSpot answered too late may leave a booking there twice.",
-    CONTACTS: "A creation that HubSpot answered too late may leave a contact there twice.",
+    CONTACTS: "Contacts are searched before they are made; only their email keeps them apart.",
 }
 
 
@@ -69,11 +69,15 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
         hint = "«glue queue list --state dead» says why."
         yield Finding("dead letters", False, str(dead), hint)
     for pause in pauses:
-        hint = "«glue queue resume» once the reason is gone."
+        table = display.TABLES.get(pause["scope"], "")
+        words = f"glue queue resume {table}".strip()
+        hint = f"«{words}» once the reason is gone."
         yield Finding("paused", False, display.pause(pause), hint)
     waiting = sum(row["due"] + row["waiting"] for row in status)
     oldest = max((row["oldest"] for row in status if row["oldest"]), default=None)
-    seen = f"{waiting} changes, the oldest for {display.age(oldest)}" if waiting else "empty"
+    seen = "nothing else waits" if dead else "empty"
+    if waiting:
+        seen = f"{waiting} changes, the oldest for {display.age(oldest)}"
     yield Finding("outbox", True, seen)
 
 

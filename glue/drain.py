@@ -48,8 +48,8 @@ class Drain:
     """A worker. Any number may run at once.
 
     lease: seconds a claim is ours. lane: urgent sends what is urgent alone, bulk everything;
-    None follows the setting «profile». clock: monotonic seconds. stopped: asked between batches.
-    progress: told of every batch's size.
+    None follows the setting «profile». clock: monotonic seconds. stopped: asked between claims.
+    progress: told of every claim's size.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Drain:
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
         """Sends until nothing is due. Raises Unauthorized, having given everything back."""
         self._tables = tables
+        self._resting.clear()
         report = DrainReport()
         claimed = 1
-        while claimed and not self._stopped():
-            self._resting.clear()
-            before = report.sent
+        # After an error that is not of single records the next run is soon enough.
+        while claimed and not self._resting and not self._stopped():
             self._rpc.write_notes(self._lane)
             claimed = 0
             for table in self._tables:
@@ -90,10 +90,6 @@ class Drain:
                     if len(batch[0]) == CLAIM:
                         # What is urgent elsewhere does not wait for all of this table.
                         claimed += self._urgent(report)
-            if self._resting and report.sent == before:
-                # HubSpot is away. Its time-outs last longer than the first waits, so that there
-                # would always be something due again.
-                break
         return report
 
     def _urgent(self, report: DrainReport) -> int:
@@ -105,7 +101,7 @@ class Drain:
         )
 
     def _claims(self, table: str, lane: str | None) -> Iterator[tuple[list[ClaimedChange], float]]:
-        """Batches of a table, each with the moment its lease ends, until none is due."""
+        """Claims of a table, each with the moment its lease ends, until none is due."""
         while table not in self._resting and not self._stopped():
             until = self._clock() + self._lease
             changes = self._rpc.claim_changes(table, CLAIM, self._lease, lane)
@@ -116,7 +112,7 @@ class Drain:
     def _send_and_answer(
         self, table: str, batch: tuple[list[ClaimedChange], float], report: DrainReport
     ) -> int:
-        """Sends a batch and tells the database; answers its size.
+        """Sends a claim and tells the database; answers its size.
 
         After an error that is not of single records the table rests for the round.
         """

@@ -315,7 +315,7 @@ def run_command(command: list[str], beat: float) -> Handle:
                 alive()
         if process.returncode == 0:
             return None
-        return f"exit {process.returncode}: {said.strip()[-500:]}"
+        return f"exit {process.returncode}: {said.strip()[-500:] or 'it said nothing'}"
 
     return handle
 

@@ -21,7 +21,7 @@ TO_CONTACT = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 20
 
 
 class NoteSender(Sender):
-    """Sends one batch of notes."""
+    """Sends one claim of notes."""
 
     def _update(self, changes: list[ClaimedChange]) -> list[ClaimedChange]:
         """Looks whether HubSpot has notes twice that it has; a note never changes."""

@@ -44,6 +44,9 @@ class Outcome:
                 failure = _failure(change, error)
                 failure["unanswered"] &= change in self.flying
                 failure |= {"written": change in self.written, "permanent": False}
+                if isinstance(error, Forbidden):
+                    # Its table is paused; who resumes that wants it sent.
+                    failure["retry_after"] = None
                 self.failed.append(failure)
 
     def results(self) -> list[dict]:

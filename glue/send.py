@@ -39,6 +39,9 @@ class Sender:
         """Sends a claim. Raises what ends it: what is settled by then stands in `outcome`."""
         # HubSpot has it already, or never heard of it.
         self.outcome.sent.update((c, None) for c in changes if c.operation == "nothing")
+        for change in (c for c in changes if c.operation == "refused"):
+            reason = f"another contact here has the student id {change.unique_value}, too"
+            self.outcome.fail(change, Rejected(reason))
         upserts = [c for c in changes if c.operation == "upsert"]
         # A record HubSpot has is written by its id: its unique property may have changed.
         known = [c for c in upserts if c.hubspot_id]

@@ -97,9 +97,15 @@ def check_all_apply() -> None:
         running(valkey=False, hubspot=False, own_database=True, fsync=False, migrate=True) as stack,
         psycopg.connect(stack.database_url) as connection,
     ):
+        wrong = []
         for mutant in [*MUTANTS, *EQUIVALENT.values()]:
-            apply(connection, mutant)
+            try:
+                apply(connection, mutant)
+            except MutationError as error:
+                wrong.append(str(error))
             connection.rollback()
+    if wrong:
+        raise MutationError("\n".join(wrong))
 
 
 def run(chosen: Sequence[str], mutant: Mutant | None) -> subprocess.CompletedProcess[str]:

@@ -323,7 +323,7 @@ MUTANTS = [
     Mutant(
         "a move is told as any change",
         "hubspot_sync.write_audit",
-        "when 'mock_exam_id' = any (v_fields) then 'moved'",
+        "when v_fields @> '{mock_exam_id,exam}' then 'moved'",
         "when false then 'moved'",
         (f"{MOVES} same_move_twice",),
     ),
@@ -743,8 +743,8 @@ MUTANTS = [
     Mutant(
         "a 429 teaches calls nothing",
         SETTLE,
-        "set limited_at = v_now,",
-        "set limited_at = null,",
+        "limited_at = v_now,",
+        "limited_at = null,",
         (SETTLE_SQL,),
     ),
     Mutant(

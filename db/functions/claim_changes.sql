@@ -216,6 +216,9 @@ begin
              when d.state is null and hubspot_sync.is_taken(p_table, d.hubspot_id, d.unique_value)
                then 'nothing'
              when d.state is null then 'archive'
+             -- HubSpot would take the one for the other.
+             when p_table = 'hubspot_contact_credits' and d.hubspot_id is null
+                  and hubspot_sync.is_doubled(d.record, d.unique_value) then 'refused'
              when d.properties = '{}' and d.associate = '{}' and d.left_ids = '{}' then 'nothing'
              else 'upsert'
            end,

@@ -110,8 +110,8 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'to be tried again, unanswered: HubSpot may have applied it, written: it did in part, charged: '
   'false where the record is not at fault, retry_after: seconds}. What came too late and may have '
   'been applied is sent again; of a deleted record hubspot_id and unique_value find it. '
-  'The wait doubles from backoff_base to backoff_max '
-  'with jitter; after max_sync_attempts, or at once when permanent, a change becomes a dead '
+  'The wait is backoff_base, doubled by each charged attempt up to backoff_max, less a random part '
+  'of up to half; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '
   'Raises 22023 for an unknown table, or failures that cannot be read.';
 revoke execute on function hubspot_sync.fail_changes(text, jsonb) from public, anon, authenticated;

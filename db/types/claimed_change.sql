@@ -19,8 +19,9 @@ create type hubspot_sync.claimed_change as (
   unanswered boolean
 );
 comment on type hubspot_sync.claimed_change is
-  'lane: urgent or bulk. operation: upsert, archive, or nothing (HubSpot has it already, or the '
-  'record was created and deleted before any send). unique_value: booking_id or student_id. '
+  'lane: urgent or bulk. operation: upsert, archive, nothing (HubSpot has it already, or the '
+  'record was created and deleted before any send), or refused (another contact has its student '
+  'id). unique_value: booking_id or student_id. '
   'properties: names and texts to send. contact_hubspot_id, exam_hubspot_id: what a booking or a '
   'note is linked with, or null. associate: which of these links, @contact and @exam, are new or '
   'changed. left_exam_hubspot_ids: exams the booking was moved from, to which its links end. '

@@ -106,6 +106,8 @@ class Control:
             return self._gate.faults.active()
         if not isinstance(body, list) or not all(isinstance(f, dict) for f in body):
             raise ValueError("a JSON list of faults, or a schedule, is required")
+        for fault in body:
+            self._need_type(fault)
         seed = request.query_params.get("seed")
         self._gate.faults.replace(body, None if seed is None else int(seed))
         return self._gate.faults.active()
@@ -116,6 +118,7 @@ class Control:
 
     def add_rule(self, request: Request, body: object) -> object:
         """A validation rule added by an administrator."""
+        self._need_type(_object(body))
         self._gate.faults.add_rule(_object(body))
         return self._gate.faults.rules()[-1]
 
@@ -212,6 +215,11 @@ class Control:
             raise ValueError("a record cannot be merged with itself")
         merged = self._store.merge(primary, other, new_id=bool(wanted.get("new_id")))
         return self._shown(merged)
+
+    def _need_type(self, fault: dict) -> None:
+        """Refuses a type there is none of: it would never strike."""
+        if (name := fault.get("type")) is not None:
+            self._store.type(str(name), by_name=True)
 
     def _kind(self, request: Request) -> ObjectType:
         return self._store.type(request.path_params["type"], by_name=True)

@@ -84,6 +84,11 @@ class ObjectType:
     properties: dict[str, Property] = field(default_factory=dict)
 
     @property
+    def names(self) -> set[str]:
+        """What people call it; HubSpot itself knows only the id and the aliases."""
+        return {self.id, *self.aliases, self.plural, self.plural.removeprefix("mock_")}
+
+    @property
     def unique(self) -> tuple[str, ...]:
         """The names of the properties declared unique."""
         return tuple(p.name for p in self.properties.values() if p.unique)
@@ -234,6 +239,6 @@ def find_type(types: dict[str, ObjectType], name: str, *, by_name: bool = False)
     for object_type in types.values():
         if name == object_type.id or name in object_type.aliases:
             return object_type
-        if by_name and name in (object_type.plural, object_type.plural.removeprefix("mock_")):
+        if by_name and name in object_type.names:
             return object_type
     raise invalid(f"Unable to infer object type from: {name}")

@@ -97,12 +97,12 @@ class Fault:
         """Whether a request to this path, about these object types, is one it may strike."""
         if self.kind == "partial" and not path.endswith(_PARTIAL):
             return False
-        named = {name for kind in kinds for name in (kind.id, *kind.aliases)}
-        return path.startswith(self.path) and (self.type is None or self.type in named)
+        named = self.type is None or any(self.type in kind.names for kind in kinds)
+        return named and path.startswith(self.path)
 
     def matches(self, kind: ObjectType, name: str, value: str) -> bool:
         """Whether a ``validation_rule`` refuses this value."""
-        if self.property != name or self.type not in (None, kind.id, *kind.aliases):
+        if self.property != name or (self.type is not None and self.type not in kind.names):
             return False
         return re.search(self.pattern, value) is not None
 

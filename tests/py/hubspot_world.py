@@ -385,8 +385,10 @@ def glue_here(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProce
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, stderr)
 
 
-def glue_watched(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The same with a terminal as standard output, wide enough for every line."""
+def glue_watched(
+    *arguments: str, env: dict[str, str], columns: int = 300
+) -> subprocess.CompletedProcess[str]:
+    """The same with a terminal as standard output, wide enough for every line unless told."""
     ours, theirs = os.openpty()
     said = bytearray()
     with (
@@ -394,7 +396,7 @@ def glue_watched(*arguments: str, env: dict[str, str]) -> subprocess.CompletedPr
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
             command(*arguments),
-            env=env | {"COLUMNS": "300", "TERM": "dumb"},
+            env=env | {"COLUMNS": str(columns), "TERM": "dumb"},
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=errors,

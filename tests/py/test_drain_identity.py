@@ -379,3 +379,22 @@ def test_a_renamed_contact_does_not_take_the_record_of_who_has_its_old_name_now(
 
 def _bookings(account):
     return account.properties(BOOKINGS, "booking_id")
+
+
+def test_a_second_contact_of_a_student_id_does_not_take_the_first_ones_place(world, exam):
+    db, account = world.database, world.account
+    db.rows(
+        "insert into hubspot_sync.hubspot_contact_credits (student_id, email, firstname)"
+        " values ('ann', 'other@example.com', 'Other')"
+    )
+    before = account.properties(CONTACTS, "student_id")["ann"]
+    report = world.drain()
+    assert (report.sent, report.dead) == (0, 1)
+    assert report.errors == ["another contact here has the student id ann, too"]
+    assert account.properties(CONTACTS, "student_id")["ann"] == before
+    db.rows(
+        "update hubspot_sync.hubspot_contact_credits set student_id = 'ann2'"
+        " where email = 'other@example.com'"
+    )
+    assert world.drain().dead == 0
+    assert set(account.properties(CONTACTS, "student_id")) == {"ann", "ann2", "ben", "cat"}

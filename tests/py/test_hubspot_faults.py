@@ -313,6 +313,18 @@ def test_a_rule_that_makes_no_sense_is_refused(hubspot, rule):
     assert hubspot.post("/_sandbox/rules", json=rule).status_code == 400
 
 
+def test_a_rule_takes_the_name_of_a_type_and_refuses_one_that_does_not_exist(hubspot):
+    rule = {"property": "attendance", "pattern": "^no$"}
+    control(hubspot, "rules", rule | {"type": "bookings"})
+    answer = batch(hubspot, BOOKINGS, "upsert", [upsert_of(1, "t1", attendance="no")])
+    assert (answer.status_code, len(answer.json()["errors"])) == (207, 1)
+    assert hubspot.post("/_sandbox/rules", json=rule | {"type": "books"}).status_code == 400
+    locked = [{"kind": "locked", "type": "books"}]
+    assert hubspot.post("/_sandbox/faults", json=locked).status_code == 400
+    faults(hubspot, {"kind": "locked", "type": "exams"})
+    assert hubspot.get(f"{OBJECTS}/{EXAMS}").status_code == 423
+
+
 def test_an_administrator_removes_a_property_and_brings_it_back(hubspot):
     inputs = [upsert_of(1, "t1", attendance="yes"), upsert_of(2, "t2")]
     batch(hubspot, BOOKINGS, "upsert", inputs)

@@ -78,7 +78,7 @@ def attendance(world):
 def test_an_empty_outbox_has_nothing_to_list(world, booked):
     assert listed(world) == []
     assert run(world, "queue", "list").stdout == "nothing\n"
-    assert run(world, "queue", "status").stdout == ""
+    assert run(world, "queue", "status").stdout == "the outbox is empty\n"
 
 
 def test_the_list_names_records_as_people_do(world, exam):
@@ -90,6 +90,26 @@ def test_the_list_names_records_as_people_do(world, exam):
     assert "bookings" in shown
     assert booking in shown
     assert "hubspot_bookings" not in shown
+
+
+def test_a_narrow_terminal_cuts_off_no_name_and_lists_no_property_of_a_new_record(world, exam):
+    booking = world.database.book("ann", exam)
+    shown = glue_watched("queue", "list", env=world.environment(), columns=80)
+    assert booking in shown.stdout
+    shown = glue_watched("drain", "--dry-run", env=world.environment(), columns=80)
+    assert booking in shown.stdout
+    assert "attending_location" not in shown.stdout
+    assert "attending_location" in run(world, "drain", "--dry-run").stdout
+
+
+def test_a_list_with_a_dead_letter_says_what_can_be_done(world, refused):
+    assert "glue queue retry" in run(world, "queue", "list").stdout
+    assert "glue queue retry" not in run(world, "queue", "list", "--state", "due").stdout
+
+
+def test_show_tells_the_last_error_once_among_the_changes(world, refused):
+    shown = run(world, "queue", "show", refused).stdout
+    assert shown.split("error, supabase_to_hubspot")[0].count(TOO_LONG) == 1
 
 
 def test_a_list_that_is_full_says_how_to_go_on(world, exam):
@@ -238,6 +258,11 @@ def test_a_discard_asks_first_and_shows_what_it_is_about(world, refused, answer,
 # Pausing
 
 
+def test_a_discard_asks_nothing_about_what_is_not_there(world, exam):
+    done = run(world, "queue", "discard", "999999")
+    assert (done.returncode, done.stderr) == (1, "999999: there is no such change\n")
+
+
 def test_a_pause_is_listed_and_ends(world, refused):
     done = run(world, "queue", "pause", "bookings", "--reason", "[red]rules[/red] change")
     assert done.returncode == 0
@@ -349,6 +374,14 @@ def test_a_person_is_told_what_was_done_and_what_is_left(world, refused):
     assert "1 dead letter:" in done.stderr
 
 
+def test_a_person_is_told_why_nothing_was_sent_while_all_is_paused(world, exam):
+    world.database.book("ann", exam)
+    run(world, "queue", "pause", "--reason", "a campaign")
+    for words in (("drain", "--once"), ("push",)):
+        done = glue_watched(*words, env=world.environment())
+        assert (done.returncode, "a campaign" in done.stdout) == (0, True), words
+
+
 # The doctor
 
 
@@ -357,6 +390,8 @@ def test_the_doctor_tells_of_dead_letters_and_pauses_and_exits_with_1(world, ref
     done = run(world, "doctor")
     assert done.returncode == 1
     assert "dead letters  1" in done.stdout
+    assert "nothing else waits" in done.stdout
+    assert "«glue queue resume exams»" in done.stdout
     assert "[b]a campaign[/b]" in done.stdout
     run(world, "queue", "resume", "exams")
     run(world, "queue", "discard", "--yes", str(change(world, refused)))
