@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from glue.errors import HubSpotError, RateLimited, Rejected, Unavailable
+from glue.errors import HubSpotError, OutOfBudget, RateLimited, Rejected, Unavailable
 from glue.rpc import NOTES, ClaimedChange
 
 SERVER_ERROR = 500
+BUDGET_PAUSE = 300.0  # seconds until our own budget is asked again, which costs no call
 
 
 @dataclass
@@ -79,6 +80,9 @@ def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
         # An outage or a limit is no record's fault; 500 may be.
         "charged": isinstance(error, Rejected) or error.status == SERVER_ERROR,
     }
-    if isinstance(error, RateLimited):
+    if isinstance(error, OutOfBudget):
+        # Not until midnight: an urgent change of the record would have to wait behind it.
+        failure["retry_after"] = min(error.retry_after, BUDGET_PAUSE)
+    elif isinstance(error, RateLimited):
         failure["retry_after"] = error.retry_after
     return failure
