@@ -53,6 +53,7 @@ class Outcome:
                 "epoch": change.epoch,
                 "hubspot_id": hubspot_id,
                 "sent": _sent(change) if change.operation == "upsert" else {},
+                "archived": change.unique_value if change.operation == "archive" else None,
             }
             for change, hubspot_id in self.sent.items()
         ]
@@ -75,6 +76,7 @@ def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
         "error": error.message,
         "hubspot_id": change.hubspot_id,
         "unique_value": change.unique_value,
+        "exam": change.exam_hubspot_id if "@exam" in change.associate else None,
         "permanent": isinstance(error, Rejected),
         "unanswered": isinstance(error, Unavailable) and error.unanswered,
         # An outage or a limit is no record's fault; 500 may be.

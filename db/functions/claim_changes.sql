@@ -250,7 +250,7 @@ begin
        and not q.synced
        and q.dead_at is null
        and q.next_attempt_at > v_now
-       and greatest(q.created_at, q.last_sync_attempt) > v_now + interval '1 minute';
+       and coalesce(q.last_sync_attempt, q.created_at) > v_now + interval '1 minute';
   end if;
 end;
 $$;

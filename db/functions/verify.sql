@@ -135,8 +135,9 @@ begin
           or q.synced and (q.epoch is not null or q.dead_at is not null)
           or q.dead_at is not null and q.epoch is not null
           -- Longer than any lease, any answer of HubSpot or any setting makes it wait.
-          or not q.synced and q.dead_at is null and q.next_attempt_at > (
-               select hubspot_sync.clock() + interval '25 hours'
+          or not q.synced and q.dead_at is null
+         and q.next_attempt_at - greatest(q.created_at, q.last_sync_attempt) > (
+               select interval '25 hours'
                       + greatest(hubspot_sync.setting('backoff_max')::interval,
                                  hubspot_sync.setting('longest_request')::interval))
       union all

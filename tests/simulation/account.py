@@ -21,7 +21,7 @@ from sandbox.hubspot.record import USER, Record
 from sandbox.hubspot.store import Store
 from sandbox.hubspot.transport import InProcess
 
-CONTACTS, BOOKINGS, EXAMS = "contacts", BOOKING_TYPE, EXAM_TYPE
+CONTACTS, BOOKINGS, EXAMS, NOTES = "contacts", BOOKING_TYPE, EXAM_TYPE, "notes"
 CONFIG = HubSpotConfig(
     "http://hubspot.simulated",
     "token-of-the-simulation",

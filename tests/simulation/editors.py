@@ -18,6 +18,12 @@ SJ, CS = "Situational Judgment", "Clinical Skills"
 STUDENTS = ("ann", "ben", "cat", "dan")
 TYPES = (SJ, SJ, CS)
 
+TABLES = {
+    CONTACTS: "hubspot_contact_credits",
+    BOOKINGS: "hubspot_bookings",
+    EXAMS: "hubspot_mock_exams",
+}
+
 Run = Callable[..., list[dict[str, Any]]]
 
 
@@ -103,6 +109,22 @@ class Editors:
         for kind, key, record_id in self.touched:
             self._version(run, kind, key, record_id)
         self.touched.clear()
+
+    def number(self, connection: psycopg.Connection, kind: str, record: str) -> None:
+        """Change a record directly, with a new number."""
+        column, letter = {
+            CONTACTS: ("lastname", "N"),
+            BOOKINGS: ("attending_location", "L"),
+        }[kind]
+        connection.execute(
+            f"update hubspot_sync.{TABLES[kind]} set {column} = %s where id = %s".encode(),
+            (f"{letter}{self._next()}", record),
+        )
+
+    def firstname(self, contact: str) -> str:
+        """A contact's first name as it is."""
+        query = "select firstname from hubspot_sync.hubspot_contact_credits where id = %(id)s"
+        return self._schedule.stage.rows(query, id=contact)[0]["firstname"]
 
     # Parts
 

@@ -11,28 +11,26 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import psycopg
-from account import BOOKINGS, CONFIG, CONTACTS, EXAMS, Account, number, told
+from account import BOOKINGS, CONFIG, CONTACTS, EXAMS, NOTES, Account, number, told
 from editors import Editors, refusal
+from plots import Plots
 from stage import Stage
-from times import Time
+from times import LEASE, LONGEST, Time
 from truth import differences
 from turns import Crash, Player
 
-from glue import importing
+from glue import importing, push
 from glue.drain import Drain
 from glue.errors import DatabaseError, GlueError
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
 
-LEASE = 120.0
-LONGEST = 60.0
-"""The setting longest_request: so long HubSpot may take to apply what it never answered."""
 STEPS = 110
 WORKERS = 3
 HANDS = 40
@@ -43,12 +41,15 @@ KINDS = {
     "hubspot_contact_credits": CONTACTS,
     "hubspot_bookings": BOOKINGS,
     "hubspot_mock_exams": EXAMS,
+    "sync_notes": NOTES,
 }
 PLACES = {
     "claim_changes": "claim",
     "finish_changes": "acknowledgement",
     "fail_changes": "giving back",
 }
+HURRIED = ("claim_changes", "write_notes", "recall", "remember")
+"""To stand at each of these would leave little for the rest."""
 CRASH_PLACES = (
     "before claim",
     "after claim",
@@ -71,6 +72,17 @@ REFUSALS = (
 )
 AMBIGUOUS = ("cut", "error_after_applying", "garbage", "silent", "in flight", "no connection")
 DATABASE = ("connection lost before", "connection lost after")
+GIVEN_UP_ABLE = """
+  select q.id, q.operation, q.record::text
+    from hubspot_sync.sync_queue q
+    left join hubspot_sync.hubspot_bookings b on b.id = q.record
+    left join hubspot_sync.hubspot_contact_credits c on c.id = q.record
+   where not q.synced
+     and q.operation in ('update', 'resend')
+     and (b.hubspot_id is not null or c.hubspot_id is not null)
+   order by q.id
+"""
+"""Changes of records that HubSpot has."""
 FAULTS = (*REFUSALS, *AMBIGUOUS, *DATABASE)
 
 
@@ -87,8 +99,9 @@ def again(seed: int) -> str:
 class Mood:
     """What a schedule is mostly about: one with a little of everything has much of nothing.
 
-    edits, clock, sleeps, deaths, hands, transactions: weights of what happens next beside
-    a worker's turn. faults: the share of requests that meet one, database: of calls.
+    edits, clock, sleeps, deaths, hands, transactions, plots, passes, persons: weights of what
+    happens next beside a worker's turn. faults: the share of requests that meet one, database: of
+    calls. notes: whether HubSpot is told in notes, too; then nobody archives or merges there.
     """
 
     edits: float
@@ -99,29 +112,51 @@ class Mood:
     transactions: float
     faults: float
     database: float
+    plots: float
+    passes: float
+    persons: float
+    notes: bool
 
     @classmethod
     def of(cls, chance: random.Random) -> Mood:
+        notes = chance.random() < 0.25
         return cls(
             edits=chance.choice((8, 20, 30)),
             clock=chance.choice((2, 5, 10)),
             sleeps=chance.choice((0, 2, 6)),
             deaths=chance.choice((0, 2, 5)),
-            hands=chance.choice((0, 0, 2)),
+            hands=0 if notes else chance.choice((0, 2)),
             transactions=chance.choice((0, 2, 4)),
             faults=chance.choice((0.0, 0.25, 0.5)),
             database=chance.choice((0.0, 0.05)),
+            plots=chance.choice((0, 2, 4)),
+            passes=chance.choice((0, 0, 1)),
+            persons=chance.choice((0, 0, 3)),
+            notes=notes,
         )
 
 
 @dataclass
 class Flight:
-    """A request that HubSpot has not applied yet. answer: once it has landed."""
+    """A request that HubSpot has not applied yet. answer: once it has landed.
+
+    epochs: of the claim it was sent for; its worker may have another by now.
+    """
 
     request: httpx.Request
     worker: Worker
     lands_by: float
+    epochs: dict[str, int]
     answer: httpx.Response | None = None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who has a record, until when. skew: of the clock that gave it."""
+
+    worker: Worker
+    until: float
+    skew: float
 
 
 @dataclass(eq=False)
@@ -129,6 +164,7 @@ class Worker:
     """A worker's player and what the simulation knows of its claim.
 
     owes: it acts so late that only its own report can make it good, so it must live to give it.
+    request: what it is about to send, or sent last.
     """
 
     player: Player = field(init=False)
@@ -139,6 +175,7 @@ class Worker:
     kind: str = CONTACTS
     sent_late: bool = False
     owes: bool = False
+    request: httpx.Request | None = None
 
     @property
     def reporting(self) -> bool:
@@ -191,15 +228,21 @@ class Schedule:
         self.trace: list[str] = []
         self.struck: Counter[str] = Counter()
         self.time = Time()
-        self.account = Account(seed, self.time)
         self._steps = steps
         self._chance = random.Random(f"schedule {seed}")
-        self.editors = Editors(self, random.Random(f"editors {seed}"), without)
         self._mood = Mood.of(self._chance)
+        self.account = Account(seed, self.time)
+        self.editors = Editors(self, random.Random(f"editors {seed}"), without)
+        self.plots = Plots(self, random.Random(f"plots {seed}"))
         self._fair = True
+        self._calm = False
+        self._forced: str | None = None
+        self._leases: dict[str, Lease] = {}
+        self.given_up: set[str] = set()
+        """Records of which a person gave a change up: they may differ in the end."""
         self._workers: list[Worker] = []
         self._born = 0
-        self._flights: list[Flight] = []
+        self.flights: list[Flight] = []
         self._open: list[psycopg.Connection] = []
         self._newest: dict[str, int] = {}
         self._writers: dict[str, str] = {}
@@ -239,6 +282,8 @@ class Schedule:
             self._begin()
             for _ in range(self._steps):
                 self._step()
+            # What comes after a plot may heal what it broke: nothing comes after this one.
+            self.plots.play()
             self._settle()
         finally:
             self._end()
@@ -249,6 +294,10 @@ class Schedule:
         self.editors.set_up()
         with self.borrowed() as connection, self._hubspot(self.account.transport) as hubspot:
             importing.run(Rpc(connection), hubspot)
+            if self._mood.notes:
+                connection.execute(
+                    "update hubspot_sync.settings set value = 'on' where key = 'notes'"
+                )
         self._fair = False
 
     def _end(self) -> None:
@@ -273,14 +322,17 @@ class Schedule:
 
     def _step(self) -> None:
         mood = self._mood
-        ready = [w for w in self._workers if not self._waits(w)]
+        ready = [w for w in self._workers if not self.waits(w)]
         choices: list[tuple[float, Any, tuple]] = [
             (mood.edits, self._edit, ()),
             (mood.clock, self._pass_time, ()),
             (mood.hands, self._by_hand, ()),
+            (mood.plots, self.plots.play, ()),
+            (mood.persons, self._handle, ()),
         ]
         if len(self._workers) < WORKERS:
-            choices.append((10, self._hire, ()))
+            choices.append((10, self.hire, ()))
+            choices.append((mood.passes, self.hire, (True,)))
         if ready:
             choices.append((60, self._go_on, (ready,)))
             choices.append((mood.sleeps, self._sleep, (ready,)))
@@ -293,27 +345,28 @@ class Schedule:
         if self._open:
             choices.append((5, self._write_on, ()))
             choices.append((6, self._end_transaction, ()))
-        if self._flights:
+        if self.flights:
             choices.append((3, self._land_one, ()))
         (chosen,) = self._chance.choices(choices, [weight for weight, _, _ in choices])
         _, act, arguments = chosen
         act(*arguments)
 
-    def _waits(self, worker: Worker) -> bool:
+    def waits(self, worker: Worker) -> bool:
+        """Whether a worker cannot go on before some time has passed."""
         wakes = worker.player.wakes
         return wakes is not None and wakes > self.time.passed
 
     def held(self) -> list[tuple[str, str]]:
         """The records of which something is under way, with their types."""
-        workers = {id(w): w for w in [*self._workers, *(f.worker for f in self._flights)]}
-        return [(w.kind, record) for w in workers.values() for record in w.epochs]
+        workers = {id(w): w for w in [*self._workers, *(f.worker for f in self.flights)]}
+        return [(w.kind, one) for w in workers.values() if w.kind != NOTES for one in w.epochs]
 
     # Time
 
     def _pass_time(self) -> None:
-        if self._flights and self._chance.random() < 0.6:
+        if self.flights and self._chance.random() < 0.6:
             # Slowly: others are to act while a request is on its way.
-            self._advance(round(self._chance.uniform(4, 16), 2))
+            self.advance(round(self._chance.uniform(4, 16), 2))
             return
         kind = self._chance.random()
         if kind < 0.12:
@@ -321,59 +374,70 @@ class Schedule:
             self.struck["clock set back"] += 1
             self.note(f"the database's clock is set back by {seconds:.0f} s")
         elif kind < 0.5:
-            self._advance(round(self._chance.uniform(0.05, 9), 2))
+            self.advance(round(self._chance.uniform(0.05, 9), 2))
         elif kind < 0.7:
-            self._advance(21.0)
+            self.advance(21.0)
         elif kind < 0.9:
-            self._advance(self._chance.choice((61.0, LEASE + 1, LEASE + 45)))
+            self.advance(self._chance.choice((61.0, LEASE + 1, LEASE + 45)))
         else:
-            self._advance(self._chance.choice((900.0, 7200.0)))
+            self.advance(self._chance.choice((900.0, 7200.0)))
 
-    def _advance(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let time pass; a request on its way lands before its time is over, or never."""
         until = self.time.passed + seconds
-        for flight in sorted(self._flights, key=lambda one: one.lands_by):
+        for flight in sorted(self.flights, key=lambda one: one.lands_by):
             if flight.lands_by <= until:
                 if self._chance.random() < 0.7:
                     moment = min(self.time.passed + 0.01, flight.lands_by)
                     if self._chance.random() < 0.7:
                         moment = flight.lands_by
                     self.time.pass_by(max(0.0, moment - self.time.passed))
-                    self._land(flight)
+                    self.land(flight)
                 else:
-                    self._flights.remove(flight)
+                    self.flights.remove(flight)
                     self.note(f"a request of {flight.worker.name} is lost on its way")
         self.time.pass_by(max(0.0, until - self.time.passed))
         self.note(f"{seconds:g} s pass")
 
     # Workers
 
-    def _hire(self) -> None:
+    def hire(self, compares: bool = False) -> Worker:
+        """A worker comes and goes on to its first place. compares: it makes the full pass."""
         self._born += 1
         connection = self.stage.session(self.time, self._chance.random())
         worker = Worker(connection, f"w{self._born}")
-        lane = None if self._fair or self._chance.random() < 0.8 else "urgent"
+        everything = compares and self._chance.random() < 0.3
+        quiet = self._fair or self._calm or compares
+        lane = None if quiet or self._chance.random() < 0.8 else "urgent"
 
         def work(player: Player) -> object:
             with self._hubspot(Wire(self, worker)) as hubspot:
+                labelled = Labelled(self, worker)
                 drain = Drain(
-                    Labelled(self, worker),
+                    labelled,
                     hubspot,
                     lease=LEASE,
                     lane=lane,
                     clock=self.time.monotonic,
                 )
-                return drain.run_once()
+                return (
+                    push.run(labelled, drain, everything=everything)
+                    if compares
+                    else (drain.run_once())
+                )
 
         worker.player = Player(worker.name, work)
         self._workers.append(worker)
-        self.note(f"{worker.name} starts")
-        self._resume(worker)
+        self.note(f"{worker.name} starts{' the full pass' * compares}")
+        self.struck["full pass"] += compares
+        self.resume(worker)
+        return worker
 
     def _go_on(self, workers: list[Worker]) -> None:
-        self._resume(self._chance.choice(workers))
+        self.resume(self._chance.choice(workers))
 
-    def _resume(self, worker: Worker) -> None:
+    def resume(self, worker: Worker) -> None:
+        """A worker goes on to its next place, or to its end."""
         if worker.owes and worker.reporting:
             # Nothing but its report makes it good: nobody may stand in its way.
             while self._open:
@@ -391,7 +455,10 @@ class Schedule:
         self.note(f"{worker.name} sleeps for {seconds:g} s {worker.player.place}")
 
     def _crash(self, workers: list[Worker]) -> None:
-        worker = self._chance.choice(workers)
+        self.crash(self._chance.choice(workers))
+
+    def crash(self, worker: Worker) -> None:
+        """A worker dies where it stands."""
         self.note(f"{worker.name} dies {worker.player.place}")
         self.struck[f"crash {worker.player.place}"] += 1
         self._forget(worker, crash=True)
@@ -417,15 +484,17 @@ class Schedule:
     ) -> Any:
         """A worker calls a function of the database. In the worker's thread."""
         place = PLACES.get(name, name)
-        # Most claims find nothing, and to stand before each would leave little for the rest.
-        if name != "claim_changes" or self._chance.random() < 0.25:
+        if name not in HURRIED or self._chance.random() < 0.25:
             self._stand(worker, f"before {place}", self._about(arguments))
         if name == "claim_changes":
             worker.owes = worker.sent_late = False
             worker.epochs = {}
             worker.claimed = self.time.passed
         fate = None
-        if not self._fair and not worker.owes and self._chance.random() < self._mood.database:
+        if (
+            not (self._fair or self._calm or worker.owes)
+            and self._chance.random() < self._mood.database
+        ):
             fate = self._chance.choice(DATABASE)
             self.note(f"{worker.name}: {fate} {place}")
             self.struck[fate] += 1
@@ -440,10 +509,12 @@ class Schedule:
             for change in answer:
                 worker.epochs[str(change.record)] = change.epoch
                 self._newest[str(change.record)] = change.epoch
+                self._lend(worker, str(change.record))
             told_of = ", ".join(f"{c.operation} {self.name(c.record)}" for c in answer)
             if answer:
                 self.note(f"{worker.name} claims of {arguments[0]}: {told_of}")
         elif name in PLACES:
+            self._take_back(worker, arguments[1])
             if worker.sent_late:
                 self.struck[f"late {place}"] += 1
             if self.time.passed > worker.claimed + LEASE:
@@ -451,9 +522,29 @@ class Schedule:
         if fate == "connection lost after":
             worker.connection.close()
             raise DatabaseError("the connection was lost before the answer came")
+        if name in HURRIED[1:]:
+            return answer
         if name != "claim_changes" or answer:
             self._stand(worker, f"after {place}", str(answer) if name != "claim_changes" else "")
         return answer
+
+    def _lend(self, worker: Worker, record: str) -> None:
+        """A claim gives a record to a worker: nobody else may have it still."""
+        lease = self._leases.get(record)
+        # After the clock was set back leases of its future end at once.
+        if lease and lease.until > self.time.passed and lease.skew == self.time.skew:
+            raise Violation(
+                f"{worker.name} is given {self.name(record)}, which {lease.worker.name} has"
+                f" until {lease.until:.2f}"
+            )
+        self._leases[record] = Lease(worker, self.time.passed + LEASE, self.time.skew)
+
+    def _take_back(self, worker: Worker, reports: list[dict[str, Any]]) -> None:
+        """A worker's report ends its own leases, and nobody else's."""
+        for one in reports:
+            lease = self._leases.get(str(one["record"]))
+            if lease and lease.worker is worker:
+                del self._leases[str(one["record"])]
 
     def yields(self, worker: Worker, seconds: float) -> None:
         """A call was in somebody's way, and will be made again. In the worker's thread."""
@@ -477,6 +568,7 @@ class Schedule:
     def sends(self, worker: Worker, request: httpx.Request) -> httpx.Response:
         """A worker sends a request. In the worker's thread."""
         what = told(request)
+        worker.request = request
         self._stand(worker, "before send", what)
         late = self.time.passed - worker.claimed
         if late > LEASE:
@@ -496,7 +588,7 @@ class Schedule:
             return self.account.answer(request, fault)
         if fate == "in flight":
             return self._wait_for(worker, request)
-        answer = self._apply(worker, request)
+        answer = self._apply(worker, request, worker.epochs)
         self._stand(worker, "after HubSpot applied", f"{what}: {answer.status_code}")
         if fate is None:
             return answer
@@ -511,14 +603,20 @@ class Schedule:
         return httpx.Response(200, content=b"<html>", request=request)
 
     def _fate(self) -> str | None:
-        if self._fair or self._chance.random() >= self._mood.faults:
+        if self._forced:
+            fate, self._forced = self._forced, None
+            self.struck[fate] += 1
+            return fate
+        if self._fair or self._calm or self._chance.random() >= self._mood.faults:
             return None
         group = self._chance.choice((REFUSALS, AMBIGUOUS, ("in flight",)))
         fate = self._chance.choice(group)
         self.struck[fate] += 1
         return fate
 
-    def _apply(self, worker: Worker, request: httpx.Request) -> httpx.Response:
+    def _apply(
+        self, worker: Worker, request: httpx.Request, epochs: dict[str, int]
+    ) -> httpx.Response:
         """HubSpot does what a request says; no worker but a late one may undo a newer write."""
         before = {trace: number(record) for trace, record in self.account.versions(request)}
         answer = self.account.answer(request)
@@ -526,7 +624,7 @@ class Schedule:
             if number(record) < before[trace]:
                 # One that was deleted here and made again is another record under the same key.
                 same = self._writers.get(record.id, trace) == trace
-                if same and worker.epochs.get(trace) == self._newest.get(trace):
+                if same and epochs.get(trace) == self._newest.get(trace):
                     raise Violation(
                         f"{worker.name} sets {self.name(trace)} back from number {before[trace]}"
                         f" to {number(record)}, and is not late"
@@ -548,8 +646,8 @@ class Schedule:
         lands_by = self.time.passed + LONGEST - 0.5
         if lands_by > worker.claimed + LEASE + LONGEST:
             worker.owes = True
-        flight = Flight(request, worker, lands_by)
-        self._flights.append(flight)
+        flight = Flight(request, worker, lands_by, worker.epochs)
+        self.flights.append(flight)
         gives_up = self.time.passed + CONFIG.timeout
         while True:
             worker.player.wakes = gives_up
@@ -562,17 +660,68 @@ class Schedule:
                 raise httpx.ReadTimeout("silence", request=request)
 
     def _land_one(self) -> None:
-        self._land(self._chance.choice(self._flights))
+        self.land(self._chance.choice(self.flights))
 
-    def _land(self, flight: Flight) -> None:
-        self._flights.remove(flight)
+    def land(self, flight: Flight) -> None:
+        """HubSpot applies a request that was on its way."""
+        self.flights.remove(flight)
         given_up = flight.worker.player.over or flight.worker.player.place != "waiting for HubSpot"
         self.note(f"HubSpot applies {told(flight.request)} of {flight.worker.name}")
-        flight.answer = self._apply(flight.worker, flight.request)
+        flight.answer = self._apply(flight.worker, flight.request, flight.epochs)
         if given_up:
             self.struck["landed after all"] += 1
         else:
             flight.worker.player.wakes = None
+
+    # For plots
+
+    @contextlib.contextmanager
+    def calm(self) -> Iterator[None]:
+        """No faults but those that are asked for."""
+        self._calm = True
+        try:
+            yield
+        finally:
+            self._calm, self._forced = False, None
+
+    def strike(self, worker: Worker, fate: str) -> None:
+        """Let a worker go on with what it sends, which meets this fault."""
+        self._forced = fate
+        self.resume(worker)
+
+    def begin(self, write: Callable[[psycopg.Connection], None]) -> psycopg.Connection:
+        """A transaction that stays open after what it writes."""
+        connection = self._open_one()
+        with connection.transaction():
+            write(connection)
+        return connection
+
+    def commit(self, connection: psycopg.Connection) -> None:
+        """End a transaction that was left open."""
+        self._end_one(connection)
+
+    # A person at the outbox
+
+    def _handle(self) -> None:
+        open_rows = self.stage.rows(GIVEN_UP_ABLE)
+        with self.borrowed() as connection:
+            rpc = Rpc(connection, sleep=lambda _: None)
+            try:
+                if open_rows and self._chance.random() < 0.4:
+                    self._discard(rpc, self._chance.choice(open_rows))
+                else:
+                    rpc.retry_all()
+                    self.struck["retried"] += 1
+                    self.note("somebody tries all again")
+            except DatabaseError as error:
+                self.note(f"somebody is in the way: {type(error).__name__}")
+
+    def _discard(self, rpc: Rpc, row: dict[str, Any]) -> None:
+        (done,) = rpc.discard_changes([row["id"]])
+        self.note(f"somebody gives {row['operation']} of {self.name(row['record'])} up")
+        if done["outcome"] == "discarded":
+            self.given_up.add(row["record"])
+            self.struck["given up by a person"] += 1
 
     # Editors
 
@@ -599,13 +748,16 @@ class Schedule:
         return True
 
     def _open_transaction(self) -> None:
+        self._write(self._open_one())
+
+    def _open_one(self) -> psycopg.Connection:
         connection = self.stage.session(self.time, self._chance.random())
         connection.autocommit = False
         connection.execute("select 1")  # begins; every edit is a savepoint of it
         self._open.append(connection)
         self.struck["transaction left open"] += 1
         self.note(f"a transaction is opened ({len(self._open)})")
-        self._write(connection)
+        return connection
 
     def _write_on(self) -> None:
         self._write(self._chance.choice(self._open))
@@ -615,10 +767,12 @@ class Schedule:
         self._try(connection)
 
     def _end_transaction(self) -> None:
-        connection = self._chance.choice(self._open)
+        self._end_one(self._chance.choice(self._open))
+
+    def _end_one(self, connection: psycopg.Connection) -> None:
         place = self._open.index(connection) + 1
         self._open.remove(connection)
-        if self._fair or self._chance.random() < 0.8:
+        if self._fair or self._calm or self._chance.random() < 0.8:
             self._note_order(connection)
             connection.commit()
             self.note(f"transaction {place} is committed")
@@ -646,27 +800,30 @@ class Schedule:
         while self._open:
             self._end_transaction()
         while self._workers:
-            ready = [w for w in self._workers if not self._waits(w)]
+            ready = [w for w in self._workers if not self.waits(w)]
             if ready:
                 self._go_on(ready)
             else:
-                self._advance(self._chance.choice((5.0, 20.0, 60.0)))
+                self.advance(self._chance.choice((5.0, 20.0, 60.0)))
                 if self._born < HANDS and self._chance.random() < 0.5:
-                    self._hire()
-        while self._flights:
-            self._advance(10.0)
+                    self.hire()
+        while self.flights:
+            self.advance(10.0)
         with self.borrowed() as connection:
             self.editors.touch(
                 lambda statement, **arguments: connection.execute(statement, arguments).fetchall()
             )
         for _ in range(ROUNDS):
-            self._advance(3700.0 if self.time.skew == 0 else 3700.0 + self.time.skew)
+            self.advance(3700.0 if self.time.skew == 0 else 3700.0 + self.time.skew)
             self.stage.rows(
                 "update hubspot_sync.sync_queue set dead_at = null, sync_attempts = 0"
                 " where dead_at is not null returning 1"
             )
-            self._hire()
+            self.hire()
             while self._workers:
                 self._go_on(self._workers)
-            if not self.stage.rows("select from hubspot_sync.sync_queue where not synced limit 1"):
+            if not self.stage.rows(
+                "select from hubspot_sync.sync_queue where not synced"
+                " union all select from hubspot_sync.supabase_audit_log where to_note limit 1"
+            ):
                 break

@@ -7,6 +7,10 @@ import datetime as dt
 # Far ahead of every real now, so that no default of a column can be later than it.
 NOON = dt.datetime(2040, 5, 7, 12, tzinfo=dt.UTC)
 
+LEASE = 120.0
+LONGEST = 60.0
+"""The setting longest_request: so long HubSpot may take to apply what it never answered."""
+
 
 class Time:
     """passed: seconds since the start, which only grow, as a monotonic clock's do.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from account import BOOKINGS, CONTACTS, EXAMS, KEYS
+from account import BOOKINGS, CONTACTS, EXAMS, KEYS, NOTES
+
+from glue.notes import BODY, REF
 
 if TYPE_CHECKING:
     from schedule import Schedule
@@ -54,6 +57,7 @@ def differences(schedule: Schedule) -> list[str]:
             " where not synced order by id"
         )
     ]
+    found += _notes(schedule)
     with schedule.borrowed() as connection:
         found += [
             f"{row['name']} is broken: {row['violations']} ({row['sample']})"
@@ -68,6 +72,8 @@ def _differences(schedule: Schedule, kind: str, row: dict[str, Any], record: Any
     name = schedule.name(row["key"])
     if row["hubspot_id"] != record.id:
         found.append(f"{name} is {record.id} in HubSpot, {row['hubspot_id']} in Postgres")
+    if str(row["id"]) in schedule.given_up:
+        return found
     links = {}
     for field, value in row["properties"].items():
         if field.startswith("@"):
@@ -92,3 +98,25 @@ def _differences(schedule: Schedule, kind: str, row: dict[str, Any], record: Any
 def account_links(schedule: Schedule, record: Any, target: str) -> set[str]:
     """The live records of a type that a booking is linked with in HubSpot."""
     return schedule.account.linked(record, target)
+
+
+def _notes(schedule: Schedule) -> list[str]:
+    """Whether each entry of the audit log that was to be told is told once."""
+    stage = schedule.stage
+    there = Counter(
+        REF.findall(record.version.properties[BODY])[-1] for record in schedule.account.live(NOTES)
+    )
+    notes = stage.rows("select id::text, entries from hubspot_sync.sync_notes order by noted_at")
+    schedule.struck["notes"] += len(notes)
+    told = Counter(entry for note in notes for entry in note["entries"])
+    return [
+        *(f"{schedule.name(note)} is in HubSpot {n} times" for note, n in there.items() if n > 1),
+        *(f"{schedule.name(n['id'])} is not in HubSpot" for n in notes if not there[n["id"]]),
+        *(f"entry {entry} is told {n} times" for entry, n in told.items() if n > 1),
+        *(
+            f"entry {row['id']} is not told"
+            for row in stage.rows(
+                "select a.id from hubspot_sync.supabase_audit_log a where a.to_note order by a.id"
+            )
+        ),
+    ]

@@ -1,5 +1,5 @@
 begin;
-select plan(61);
+select plan(63);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -329,6 +329,18 @@ select is(pg_temp.lanes(null), '30 urgent', 'but for the thrifty, for whom it is
 select is(pg_temp.lanes('bulk'), '05 bulk', 'who may ask for the rest');
 select throws_ok($$select hubspot_sync.claim_changes('hubspot_bookings', 1, '1 minute', 'slow')$$,
                  '22023', null, 'an unknown lane is refused');
+
+-- A clock that was set back --------------------------------------------------------------------
+delete from hubspot_sync.sync_queue;
+insert into hubspot_sync.sync_queue
+  (table_name, record, operation, new_data, created_at, next_attempt_at)
+values ('hubspot_bookings', pg_temp.id(30), 'resend', '{"attendance": null}',
+        hubspot_sync.clock() + interval '10 minutes', hubspot_sync.clock() + interval '10 minutes');
+update hubspot_sync.settings set value = 'fast' where key = 'profile';
+select pg_temp.claim();  -- finds nothing, and sees that it lies in the future
+select is(pg_temp.claim(), 1::bigint, 'a change written while the clock was ahead is claimed');
+select pg_temp.claim();
+select is(pg_temp.claim(), 0::bigint, 'once: its lease, given since, holds');
 
 select * from finish();
 rollback;

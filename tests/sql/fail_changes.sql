@@ -1,5 +1,5 @@
 begin;
-select plan(37);
+select plan(38);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -179,6 +179,19 @@ select is(pg_temp.fail(8, '{"error": null, "charged": false, "retry_after": -5}'
 select row_eq('select sync_attempts, wait, last_error from queue where number = 8',
               row(0, interval '0', 'no reason was told'::text),
               'and a wait of less than nothing is none');
+
+-- A late link ----------------------------------------------------------------------------------
+insert into hubspot_sync.hubspot_bookings
+  (id, booking_id, mock_exam_id, student_id, student_email, is_active)
+values (gen_random_uuid(), 'BK-LATE', 'E-1', 'S-LATE', 'late@example.com', 'Cancelled');
+select hubspot_sync.fail_changes('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+  'record', b.id, 'epoch', -1, 'error', 'late', 'written', true, 'exam', 'E-7')))
+  from hubspot_sync.hubspot_bookings b where b.booking_id = 'BK-LATE';
+select is((select count(*) from hubspot_sync.sync_queue q
+            where q.operation = 'resend' and q.old_data ->> '@exam' = 'E-7' and not q.synced
+              and q.record = (select b.id from hubspot_sync.hubspot_bookings b
+                            where b.booking_id = 'BK-LATE')),
+          1::bigint, 'what a late worker linked is not left behind');
 
 select * from finish();
 rollback;

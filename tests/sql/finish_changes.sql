@@ -1,5 +1,5 @@
 begin;
-select plan(71);
+select plan(73);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -314,6 +314,22 @@ select is(hubspot_sync.finish_changes('hubspot_bookings', null), 0, 'no answers 
 select throws_ok($$select hubspot_sync.finish_changes('hubspot_bookings', '[{}]')$$, '22023', null,
                  'answers about nothing are refused');
 
+
+-- A late link ----------------------------------------------------------------------------------
+select hubspot_sync.finish_changes('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+  'record', pg_temp.id(2), 'epoch', -1, 'hubspot_id', 'B-2', 'sent', '{"@exam": "E-7"}'::jsonb)));
+select is((select count(*) from hubspot_sync.sync_queue q
+            where q.operation = 'resend' and q.old_data ->> '@exam' = 'E-7' and not q.synced
+              and q.record = pg_temp.id(2)),
+          1::bigint, 'what a late worker linked is not left behind');
+
+-- A late archive -------------------------------------------------------------------------------
+delete from hubspot_sync.sync_queue where record = pg_temp.id(2);
+select hubspot_sync.finish_changes('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+  'record', pg_temp.id(99), 'epoch', -1, 'archived', 'BK-2')));
+select is((select count(*) from hubspot_sync.sync_queue q
+            where q.operation = 'resend' and not q.synced and q.record = pg_temp.id(2)),
+          1::bigint, 'what was made again under a key that a late worker archived is sent again');
 
 select * from finish();
 rollback;

@@ -90,15 +90,18 @@ begin
   insert into hubspot_sync.sync_queue
     (table_name, record, operation, old_data, next_attempt_at, created_at)
   select p_table, f.record, 'resend',
-         -- What finds it, should it have been deleted meanwhile.
+         -- What finds it, should it have been deleted meanwhile; else the exam it may have been
+         -- linked with, should it have left that meanwhile.
          case when hubspot_sync.record_properties(p_table, f.record) is null
            then jsonb_build_object('hubspot_id', f.hubspot_id,
                                    case p_table when 'hubspot_bookings' then 'booking_id'
-                                                else 'student_id' end, f.unique_value) end,
+                                                else 'student_id' end, f.unique_value)
+              when f.exam <> '' then jsonb_build_object('@exam', f.exam) end,
          case when f.unanswered then v_now + hubspot_sync.setting('longest_request')::interval
               else v_now end, v_now
     from jsonb_to_recordset(p_failures)
-      as f (record uuid, unanswered boolean, written boolean, hubspot_id text, unique_value text)
+      as f (record uuid, unanswered boolean, written boolean, hubspot_id text, unique_value text,
+            exam text)
    where (f.unanswered or f.written)
      and f.record <> all (coalesce(v_taken_back, '{}'));
   return v_dead;
@@ -109,7 +112,8 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'Gives claimed records back. p_failures: an array of {record, epoch, error, permanent: never '
   'to be tried again, unanswered: HubSpot may have applied it, written: it did in part, charged: '
   'false where the record is not at fault, retry_after: seconds}. What came too late and may have '
-  'been applied is sent again; of a deleted record hubspot_id and unique_value find it. '
+  'been applied is sent again; of a deleted record hubspot_id and unique_value find it, and a link '
+  'to exam that was left since is ended. '
   'The wait is backoff_base, doubled by each charged attempt up to backoff_max, less a random part '
   'of up to half; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '

@@ -37,9 +37,9 @@ begin
        offset 0) q);
   perform from hubspot_sync.sync_queue q where q.id = any (v_ids) order by q.id for update;
   with results as (
-    select r.record, r.epoch, r.hubspot_id, coalesce(r.sent, '{}') as sent
+    select r.record, r.epoch, r.hubspot_id, coalesce(r.sent, '{}') as sent, r.archived
       from jsonb_to_recordset(p_results)
-        as r (record uuid, epoch bigint, hubspot_id text, sent jsonb)
+        as r (record uuid, epoch bigint, hubspot_id text, sent jsonb, archived text)
      where r.record is not null
   ), closed as (
     update hubspot_sync.sync_queue q
@@ -62,7 +62,13 @@ begin
   select jsonb_agg(jsonb_build_object(
            'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent,
            'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
-           'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb, 'exams', a.exams))
+           'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb,
+           'archived', coalesce(a.deleted::jsonb ->> case p_table when 'hubspot_bookings'
+                                                       then 'booking_id' else 'student_id' end,
+                                r.archived),
+           -- A late worker may have linked an exam that was left meanwhile.
+           'exams', case when a.record is not null then a.exams
+                         when r.sent ->> '@exam' <> '' then array[r.sent ->> '@exam'] end))
     into v_finished
     from results r
     left join answered a on a.record = r.record;
@@ -88,17 +94,17 @@ begin
   insert into hubspot_sync.sync_queue (table_name, record, operation, next_attempt_at, created_at)
   select p_table, l.id, 'resend', case when f.unanswered then v_now + v_longest else v_now end,
          v_now
-    from jsonb_to_recordset(v_finished) as f (deleted jsonb, unanswered boolean, closed boolean)
+    from jsonb_to_recordset(v_finished) as f (archived text, unanswered boolean)
    cross join lateral (
      select b.id
        from hubspot_sync.hubspot_bookings b
-      where p_table = 'hubspot_bookings' and b.booking_id = f.deleted ->> 'booking_id'
+      where p_table = 'hubspot_bookings' and b.booking_id = f.archived
      union all
      select c.id
        from hubspot_sync.hubspot_contact_credits c
-      where p_table = 'hubspot_contact_credits' and c.student_id = f.deleted ->> 'student_id'
+      where p_table = 'hubspot_contact_credits' and c.student_id = f.archived
    ) l
-   where f.deleted is not null;
+   where f.archived is not null;
 
   -- Another id than before: HubSpot's record was deleted or merged there and has been made anew
   -- from what we sent, which need not have been all of it.
@@ -207,11 +213,11 @@ end;
 $$;
 
 comment on function hubspot_sync.finish_changes(text, jsonb) is
-  'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, sent}: what '
-  'claim_changes gave, HubSpot''s id (null leaves it), and what was sent: properties, and the '
-  'links @contact and @exam, with their values. Answers how many were still leased under that '
-  'epoch; the others are queued to be sent once more. Raises 22023 for an unknown table, or '
-  'results that cannot be read.';
+  'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, sent, '
+  'archived}: what claim_changes gave, HubSpot''s id (null leaves it), what was sent: properties, '
+  'and the links @contact and @exam, with their values; or the unique value of what was archived. '
+  'Answers how many were still leased under that epoch; the others are queued to be sent once '
+  'more. Raises 22023 for an unknown table, or results that cannot be read.';
 revoke execute on function hubspot_sync.finish_changes(text, jsonb)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.finish_changes(text, jsonb) to service_role;
