@@ -151,7 +151,7 @@ def test_a_contact_whose_student_id_another_has_is_told_of_and_never_sent(world,
         "insert into hubspot_sync.hubspot_contact_credits (student_id, email)"
         " values ('ann', 'ann@elsewhere.com')"
     )
-    world.drain()
+    pushed()
     account.calls()
     assert pushed().drained.errors == ["another contact here has the student id ann, too"]
     assert account.calls() == 0
