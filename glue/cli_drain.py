@@ -1,6 +1,7 @@
 """The commands that send: drain and push."""
 
 import dataclasses
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from glue.cli_parts import is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
+
+LONGEST_LEASE = 86_400.0
 
 lease_option = click.option(
     "--lease", default=120.0, show_default=True, help="Seconds claimed records are ours."
@@ -42,14 +45,18 @@ def _worker(
 def _settings(lease: float) -> config.HubSpotConfig:
     settings = config.hubspot()
     longest = settings.timeout + budget.PATIENCE
-    if lease <= longest:
-        raise click.UsageError(f"--lease must be longer than a request: {longest:g} s")
+    if not longest < lease <= LONGEST_LEASE:
+        raise click.UsageError(
+            f"--lease must be longer than a request, {longest:g} s, and at most a day"
+        )
     return settings
 
 
 def _stopped(seconds: float | None) -> Callable[[], bool]:
     """Whether a signal came, or the time is over."""
     stop = follow.stop_on_signals()
+    if seconds is not None and math.isnan(seconds):
+        raise click.UsageError("--for must be a number of seconds")
     end = None if seconds is None else time.monotonic() + seconds
     return lambda: stop.is_set() or (end is not None and time.monotonic() >= end)
 

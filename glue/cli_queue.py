@@ -23,6 +23,8 @@ LEFT = {
     "unknown": "there is no such change",
 }
 
+ID = click.IntRange(1, 2**63 - 1)
+
 table_option = click.option("--table", type=click.Choice(tuple(TABLES.values())))
 
 
@@ -81,7 +83,7 @@ def status_command(as_json: bool) -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only changes in this state.")
 @table_option
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--after", type=int, help="Go on after this id.")
+@click.option("--after", type=ID, help="Go on after this id.")
 @json_option
 def list_command(
     state: str | None, table: str | None, limit: int, after: int | None, as_json: bool
@@ -148,7 +150,7 @@ def _which(which: str, table: str | None) -> dict[str, Any]:
 
 
 @queue.command("retry")
-@click.argument("ids", type=int, nargs=-1)
+@click.argument("ids", type=ID, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are dead or waiting.")
 @table_option
 @json_option
@@ -172,7 +174,7 @@ def retry_command(ids: tuple[int, ...], everything: bool, table: str | None, as_
 
 
 @queue.command("discard")
-@click.argument("ids", type=int, nargs=-1, required=True)
+@click.argument("ids", type=ID, nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Without being asked.")
 @json_option
 def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What the environment says. Every secret comes from here and nowhere else."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from glue.errors import ConfigError
 # Version 2026-09 is pinned: HubSpot ships a new one each March and September.
 API_VERSION = "2026-09"
 HUBSPOT = "https://api.hubapi.com"
+ADDRESS = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,24 @@ def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
     base_url = env.get("HUBSPOT_BASE_URL") or HUBSPOT
     if not base_url.startswith(("https://", "http://")):
         raise ConfigError("HUBSPOT_BASE_URL must begin with https://", f"For example {HUBSPOT}")
+    if not re.fullmatch(ADDRESS, base_url):
+        raise ConfigError("HUBSPOT_BASE_URL is no address of a server", f"For example {HUBSPOT}")
     return HubSpotConfig(
         base_url=base_url.rstrip("/"),
-        access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app"),
-        booking_type=_need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678"),
-        exam_type=_need(env, "HUBSPOT_EXAM_TYPE", "2-12345679"),
+        # A header holds nothing else, and who builds it would tell the token in its error.
+        access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app", r"[!-~]+"),
+        booking_type=_need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678", r"[A-Za-z0-9_-]+"),
+        exam_type=_need(env, "HUBSPOT_EXAM_TYPE", "2-12345679", r"[A-Za-z0-9_-]+"),
     )
 
 
-def _need(env: Mapping[str, str], name: str, example: str) -> str:
+def _need(env: Mapping[str, str], name: str, example: str, form: str = r"[\s\S]+") -> str:
+    """A variable's value. Raises ConfigError, which never tells the value."""
     value = env.get(name, "").strip()
     if not value:
         raise ConfigError(f"{name} is not set", hint=f"export {name}={example!r}")
+    if not re.fullmatch(form, value):
+        raise ConfigError(
+            f"{name} holds a character that it cannot have", hint=f"export {name}={example!r}"
+        )
     return value

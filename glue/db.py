@@ -4,17 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
-from glue.errors import Busy, DatabaseError, Refused, SchemaMissing
+from glue.errors import Busy, ConfigError, DatabaseError, Refused, SchemaMissing
+
+NOT_UNICODE = "22021"  # psycopg finds it before Postgres does
 
 
 def connect(url: str) -> psycopg.Connection:
     """A connection in autocommit: every call is a transaction of its own, none stays open.
 
     Rows are dicts. Statements are never prepared, so a transaction pooler may stand between.
-    Raises DatabaseError when the server cannot be reached.
+    Raises DatabaseError when the server cannot be reached, ConfigError when nobody could read the
+    url, without telling it: a password may be what is wrong.
     """
+    try:
+        conninfo_to_dict(url)
+    except (psycopg.ProgrammingError, UnicodeError) as error:
+        raise ConfigError(
+            "DATABASE_URL cannot be read",
+            "Write what is special in a password as percent and two digits.",
+        ) from error
     with translated():
         return psycopg.connect(
             url, autocommit=True, row_factory=dict_row, prepare_threshold=None, connect_timeout=10
@@ -26,6 +37,8 @@ def translated() -> Iterator[None]:
     """Turns psycopg's errors into ours: by SQLSTATE, never by text."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise Refused(NOT_UNICODE, "what was given is no text: it is not Unicode") from error
     except psycopg.Error as error:
         diagnosis = error.diag
         code = diagnosis.sqlstate or ""
@@ -47,5 +60,7 @@ def translated() -> Iterator[None]:
                 f"cannot reach Postgres: {reason}",
                 "Check DATABASE_URL, and that the server runs and takes connections.",
             ) from error
+        if isinstance(error, psycopg.DataError) and not code:
+            raise Refused(NOT_UNICODE, reason) from error
         kind = Busy if code in ("40P01", "40001", "55P03") else DatabaseError
         raise kind(f"Postgres failed ({code}): {reason}") from error

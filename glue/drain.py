@@ -12,7 +12,6 @@ from glue.errors import Forbidden, HubSpotError, LeaseEnding, RateLimited, Unaut
 from glue.hubspot import BATCH, MIGRATING, HubSpot
 from glue.identity import Identity
 from glue.notes import NoteSender
-from glue.outcome import SCOPE_PAUSE
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange, Rpc
 from glue.send import Sender
 
@@ -21,6 +20,7 @@ from glue.send import Sender
 ORDER = (CONTACTS, BOOKINGS, EXAMS, NOTES)
 # Records of a claim: enough that each kind of call it needs is as full as can be.
 CLAIM = 5 * BATCH
+SCOPE_PAUSE = 900.0  # seconds until a wrong token or a missing scope is tried again
 OUTAGE = 60.0  # seconds within which HubSpot's being away again is the same outage
 WELL = -1.0
 

@@ -19,6 +19,7 @@ SEARCH_PAGE = 200
 TOO_MANY = 429
 LOCKED = 423
 MIGRATING = 477
+ID = re.compile(r"[0-9]{1,20}")
 POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING")
 
 
@@ -100,7 +101,7 @@ class HubSpot:
         if after:
             params["after"] = after
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
-        following = ((body.get("paging") or {}).get("next") or {}).get("after")
+        following = _dict(_dict(body.get("paging")).get("next")).get("after")
         return _dicts(body.get("results")), following
 
     def get_property(self, object_type: str, name: str) -> dict[str, Any]:
@@ -124,7 +125,7 @@ class HubSpot:
                 "limit": SEARCH_PAGE,
             },
         )
-        return [row for row in _dicts(body.get("results")) if row.get("id")]
+        return _records(body)
 
     def batch_create(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         """Creates records, whether or not they exist: inputs {properties, objectWriteTraceId}."""
@@ -161,7 +162,7 @@ class HubSpot:
         if id_property:
             request["idProperty"] = id_property
         body = self._post(f"/crm/objects/{API_VERSION}/{object_type}/batch/read", request)
-        return [row for row in _dicts(body.get("results")) if row.get("id")]
+        return _records(body)
 
     def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
         """The ids that each of at most 100 records is linked with, all pages of them."""
@@ -174,10 +175,11 @@ class HubSpot:
             )
             inputs = []
             for row in _dicts(body.get("results")):
-                record_id = str((row.get("from") or {}).get("id"))
+                record_id = str(_dict(row.get("from")).get("id"))
                 targets = found.setdefault(record_id, [])
-                targets += [str(one["toObjectId"]) for one in _dicts(row.get("to"))]
-                after = ((row.get("paging") or {}).get("next") or {}).get("after")
+                linked = [str(one.get("toObjectId")) for one in _dicts(row.get("to"))]
+                targets += [one for one in linked if ID.fullmatch(one)]
+                after = _dict(_dict(row.get("paging")).get("next")).get("after")
                 if after:
                     inputs.append({"id": record_id, "after": after})
         return found
@@ -209,7 +211,7 @@ class HubSpot:
         body = self._post(
             f"/crm/objects/{API_VERSION}/{object_type}/batch/{verb}", {"inputs": list(inputs)}
         )
-        answer = BatchResult([row for row in _dicts(body.get("results")) if row.get("id")])
+        answer = BatchResult(_records(body))
         for error in _dicts(body.get("errors")):
             context = error.get("context")
             traced = context.get("objectWriteTraceId") if isinstance(context, dict) else None
@@ -256,7 +258,7 @@ class HubSpot:
                 f"cannot reach HubSpot at {self.config.base_url}: {error or 'time-out'}",
                 unanswered=False,
             ) from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise Unavailable(
                 f"HubSpot did not answer {method} {path}: {error or type(error).__name__}",
                 unanswered=True,
@@ -267,7 +269,7 @@ class HubSpot:
             return {}
         try:
             body = answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(
                 f"HubSpot's answer to {method} {path} is not JSON", unanswered=True
             ) from error
@@ -282,7 +284,7 @@ def _failure(answer: httpx.Response) -> HubSpotError:
     status = answer.status_code
     reason = f"HubSpot answered {status}: {_reason(body)}"
     if body.get("correlationId"):
-        reason += f" (correlationId {body['correlationId']})"
+        reason += f" (correlationId {in_line(body['correlationId'])})"
     if status == httpx.codes.UNAUTHORIZED:
         return Unauthorized(reason, "Check HUBSPOT_ACCESS_TOKEN.", status=status)
     if status == httpx.codes.FORBIDDEN:
@@ -301,7 +303,7 @@ def _body(answer: httpx.Response) -> dict[str, Any]:
     """The object of a body, empty where it is none."""
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
@@ -334,10 +336,29 @@ def _existing_id(body: dict[str, Any]) -> str | None:
 
 def _reason(body: dict[str, Any]) -> str:
     """The most telling text of an error body, in one line."""
-    text = str(body.get("message") or body.get("category") or "no message")
-    return " ".join(text.replace("\0", "").split())[:500]
+    return in_line(body.get("message") or body.get("category") or "no message")
+
+
+def in_line(said: Any) -> str:
+    """One line of what HubSpot said, without what Postgres cannot keep: NUL, half an emoji."""
+    text = str(said).replace("\0", "").encode(errors="replace").decode()
+    return " ".join(text.split())[:500]
+
+
+def _records(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of an answer, each with an id that can be one, as text, and its properties."""
+    found = []
+    for row in _dicts(body.get("results")):
+        if not isinstance(row.get("id"), bool) and ID.fullmatch(str(row.get("id"))):
+            found.append(row | {"id": str(row["id"]), "properties": _dict(row.get("properties"))})
+    return found
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     """The objects of what should be a list of objects."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    """What should be an object, empty where it is none."""
+    return value if isinstance(value, dict) else {}

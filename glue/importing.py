@@ -71,9 +71,9 @@ def run(
 
 
 def _storable(value: Any) -> Any:
-    """The same without NUL characters, which no text of Postgres can hold."""
+    """The same without what no text of Postgres can hold: NUL characters, half an emoji."""
     if isinstance(value, str):
-        return value.replace("\0", "")
+        return value.replace("\0", "").encode(errors="replace").decode()
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):

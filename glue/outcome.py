@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unavailable
+from glue.errors import HubSpotError, OutOfBudget, RateLimited, Rejected, Unavailable
 from glue.rpc import NOTES, ClaimedChange
 
 SERVER_ERROR = 500
-SCOPE_PAUSE = 900.0  # seconds until a missing scope is asked for again
+BUDGET_PAUSE = 300.0  # seconds until our own budget is asked again, which costs no call
 
 
 @dataclass
@@ -43,9 +43,6 @@ class Outcome:
                 failure = _failure(change, error)
                 failure["unanswered"] &= change in self.flying
                 failure |= {"written": change in self.written, "permanent": False}
-                if isinstance(error, Forbidden):
-                    # Its table is paused; who resumes that wants it sent.
-                    failure["retry_after"] = None
                 self.failed.append(failure)
 
     def results(self) -> list[dict]:
@@ -85,8 +82,9 @@ def _failure(change: ClaimedChange, error: HubSpotError) -> dict:
         # An outage or a limit is no record's fault; 500 may be.
         "charged": isinstance(error, Rejected) or error.status == SERVER_ERROR,
     }
-    if isinstance(error, RateLimited):
+    if isinstance(error, OutOfBudget):
+        # Not until midnight: an urgent change of the record would have to wait behind it.
+        failure["retry_after"] = min(error.retry_after, BUDGET_PAUSE)
+    elif isinstance(error, RateLimited):
         failure["retry_after"] = error.retry_after
-    elif isinstance(error, Forbidden):
-        failure["retry_after"] = SCOPE_PAUSE
     return failure

@@ -8,7 +8,7 @@ it is tried again, in the database.
 from collections.abc import Callable, Sequence
 
 from glue.errors import Forbidden, HubSpotError, Rejected, Unauthorized, Unavailable
-from glue.hubspot import BATCH, BatchResult, HubSpot
+from glue.hubspot import BATCH, BatchResult, HubSpot, in_line
 from glue.identity import Identity, same
 from glue.outcome import Outcome
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange
@@ -98,8 +98,13 @@ class Sender:
                 elif str(change.record) in result.errors:
                     self._unwritten(change, result)
             self._halve_untraced(batch, result, gone)
-            # What was written under another id was merged with another record.
-            gone.extend(c for c in self._unanswered(batch) if c not in gone)
+            for change in [c for c in self._unanswered(batch) if c not in gone]:
+                if self._table == EXAMS:
+                    # To make it is no way to look for it: nothing of an exam is unique.
+                    self._unwritten(change, result)
+                else:
+                    # What was written under another id was merged with another record.
+                    gone.append(change)
 
         def refused(change: ClaimedChange, error: Rejected) -> None:
             if error.status == NOT_FOUND and self._replaceable(change):
@@ -251,7 +256,9 @@ class Sender:
             return
         theirs = (rows[0].get("properties") or {}).get(key) if rows else None
         if theirs and same(theirs) != same(change.unique_value):
-            reason = f"HubSpot's record {hubspot_id} has the same email, but {key} {theirs}"
+            reason = (
+                f"HubSpot's record {hubspot_id} has the same email, but {key} {in_line(theirs)}"
+            )
             self.outcome.fail(change, Rejected(reason))
         else:
             self._write_to(change, hubspot_id)

@@ -17,6 +17,7 @@ declare
   v_taken_back uuid[];
 begin
   perform hubspot_sync.require_synchronised(p_table);
+  perform hubspot_sync.require_answers(p_failures);
   -- In order, as a claim of rows whose lease has ended takes them.
   v_ids := array(
     select q.id
@@ -31,7 +32,7 @@ begin
        offset 0) q);
   perform from hubspot_sync.sync_queue q where q.id = any (v_ids) order by q.id for update;
   with failures as (
-    select f.record, f.epoch, f.error,
+    select f.record, f.epoch, coalesce(f.error, 'no reason was told') as error,
            coalesce(f.permanent, false) as permanent,
            coalesce(f.unanswered, false) as unanswered,
            coalesce(f.charged, true) as charged,
@@ -47,13 +48,14 @@ begin
        set epoch = null,
            last_error = f.error,
            unanswered = q.unanswered or f.unanswered,
-           sync_attempts = q.sync_attempts - case when f.charged then 0 else 1 end,
+           sync_attempts = greatest(q.sync_attempts - case when f.charged then 0 else 1 end, 0),
            dead_at = case
              when f.permanent or f.charged and q.sync_attempts >= v_max then v_now
            end,
            next_attempt_at = v_now + coalesce(
-             make_interval(secs => case when f.retry_after between 0 and 86400
-               then f.retry_after when f.retry_after is not null then 86400 end),
+             make_interval(secs => case when f.retry_after < 0 then 0
+               when f.retry_after < 86400 then f.retry_after
+               when f.retry_after is not null then 86400 end),
              least(v_longest_wait,
                    v_base * power(2, least(q.sync_attempts, 30) - 1)) * (1 - f.jitter / 2)),
          history = case when jsonb_array_length(q.history) >= c_history
@@ -115,6 +117,6 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'The wait is backoff_base, doubled by each charged attempt up to backoff_max, less a random part '
   'of up to half; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '
-  'Raises 22023 for an unknown table.';
+  'Raises 22023 for an unknown table, or failures that cannot be read.';
 revoke execute on function hubspot_sync.fail_changes(text, jsonb) from public, anon, authenticated;
 grant execute on function hubspot_sync.fail_changes(text, jsonb) to service_role;

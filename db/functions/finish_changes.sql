@@ -19,6 +19,7 @@ declare
   v_finished jsonb;
 begin
   perform hubspot_sync.require_synchronised(p_table);
+  perform hubspot_sync.require_answers(p_results);
   -- One acknowledgement or import at a time: a contact's new id reaches its bookings, which
   -- another of them may hold.
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
@@ -216,7 +217,7 @@ comment on function hubspot_sync.finish_changes(text, jsonb) is
   'archived}: what claim_changes gave, HubSpot''s id (null leaves it), what was sent: properties, '
   'and the links @contact and @exam, with their values; or the unique value of what was archived. '
   'Answers how many were still leased under that epoch; the others are queued to be sent once '
-  'more. Raises 22023 for an unknown table.';
+  'more. Raises 22023 for an unknown table, or results that cannot be read.';
 revoke execute on function hubspot_sync.finish_changes(text, jsonb)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.finish_changes(text, jsonb) to service_role;

@@ -21,8 +21,8 @@ declare
     substring(p_headers ->> 'x-hubspot-ratelimit-max' from c_digits)::integer, 0);
   v_remaining integer :=
     substring(p_headers ->> 'x-hubspot-ratelimit-remaining' from c_digits)::integer;
-  v_interval integer := nullif(
-    substring(p_headers ->> 'x-hubspot-ratelimit-interval-milliseconds' from c_digits)::integer, 0);
+  v_interval integer :=
+    substring(p_headers ->> 'x-hubspot-ratelimit-interval-milliseconds' from c_digits)::integer;
   v_daily integer := nullif(
     substring(p_headers ->> 'x-hubspot-ratelimit-daily' from c_digits)::integer, 0);
   v_daily_remaining integer :=
@@ -32,6 +32,10 @@ declare
 begin
   if v_max > c_most then
     v_max := c_most;
+  end if;
+  -- One that could be no period would hold up all calls, or none.
+  if v_interval not between 1000 and 60000 then
+    v_interval := null;
   end if;
   if p_call.limit_name = 'burst' and coalesce(v_max, v_remaining, v_interval) is not null then
     update hubspot_sync.hubspot_budget b

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from hubspot_world import CONTACTS, command, eventually, glue_here
+from hubspot_world import BOOKINGS, CONTACTS, command, eventually, glue_here
 
 from glue.budget import Budget
 from glue.db import connect
@@ -224,6 +224,22 @@ def test_changes_the_cap_held_up_are_no_record_s_fault_and_go_out_later(world, e
     assert glue_here("drain", "--once", env=world.environment()).returncode == 0
     assert db.open_changes() == []
     assert db.value("select sum(calls) from hubspot_sync.hubspot_calls") == world.account.calls()
+
+
+def test_an_urgent_change_does_not_wait_until_midnight_behind_what_the_cap_held_up(world, exam):
+    db = world.database
+    booking = db.book("ann", exam)
+    db.rows("update hubspot_sync.settings set value = 0 where key = 'daily_call_cap'")
+    assert glue_here("drain", "--once", env=world.environment()).returncode == 75
+    db.cancel(booking)
+    db.rows(
+        "update hubspot_sync.sync_queue"
+        " set next_attempt_at = next_attempt_at - interval '5 minutes'"
+        " where not synced and next_attempt_at > now()"
+    )
+    glue_here("drain", "--once", env=world.environment())
+    there = world.account.properties(BOOKINGS, "booking_id")
+    assert there[booking]["is_active"] == "Cancelled"
 
 
 # 429

@@ -144,6 +144,66 @@ def test_a_lease_shorter_than_a_request_exits_with_2(world):
 # What is missing or wrong
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("drain", "--lease", "nan"),
+        ("drain", "--lease", "inf"),
+        ("drain", "--lease", "86401"),
+        ("drain", "--for", "nan"),
+        ("push", "--lease", "nan"),
+        ("push", "--for", "nan"),
+        ("queue", "retry", str(2**63)),
+        ("queue", "discard", "--yes", str(2**63)),
+        ("queue", "discard", "0"),
+        ("queue", "list", "--after", str(2**63)),
+    ],
+)
+def test_a_number_that_can_be_none_exits_with_2(world, arguments):
+    done = glue_here(*arguments, env=world.environment())
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\udcff"])
+def test_a_name_that_is_no_text_is_refused(world, name):
+    done = glue_here("queue", "show", name, env=world.environment())
+    assert done.returncode == 1
+    assert "22021" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+SECRET = "hush"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HUBSPOT_ACCESS_TOKEN", f"{SECRET}\n{SECRET}"),
+        ("HUBSPOT_ACCESS_TOKEN", f"{SECRET} {SECRET}"),
+        ("HUBSPOT_ACCESS_TOKEN", f"{SECRET}\xf6"),
+        ("HUBSPOT_BASE_URL", "http://"),
+        ("HUBSPOT_BASE_URL", "http://[::"),
+        ("HUBSPOT_BASE_URL", "http://a b"),
+        ("HUBSPOT_BASE_URL", "http://host:port"),
+        ("HUBSPOT_BOOKING_TYPE", "../contacts"),
+        ("HUBSPOT_EXAM_TYPE", "2-1?archived=true"),
+        ("DATABASE_URL", f"postgresql://me:{SECRET}%zz@127.0.0.1:9/nothing"),
+    ],
+)
+def test_a_variable_nobody_can_read_exits_with_2_names_it_and_keeps_it_secret(
+    world, variable, value
+):
+    world.bring_in()
+    world.database.rows("update hubspot_sync.hubspot_contact_credits set sj_credits = 4")
+    done = glue_here("drain", "--once", env=world.environment(**{variable: value}))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert f"Error: {variable} " in done.stderr
+    assert SECRET not in done.stderr
+    assert {row["sync_attempts"] for row in world.database.open_changes()} == {0}
+
+
 @pytest.mark.parametrize("name", NEEDS_DATABASE)
 def test_a_missing_database_url_exits_with_2_and_says_how_to_set_it(name):
     done = glue_here(*COMMANDS[name], env=environment(HUBSPOT_ACCESS_TOKEN="t", **TYPES))

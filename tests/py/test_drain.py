@@ -441,3 +441,20 @@ def test_every_kind_of_exchange_fits_hubspots_documents(world, exam):
     statuses = {answer.status_code for _, answer in world.recorder.exchanges if answer}
     assert statuses >= {200, 204, 207, 429}
     assert world.recorder.check() > 10
+
+
+def test_a_run_ends_while_hubspot_is_away_however_soon_changes_are_due_again(world, exam):
+    world.database.book("ann", exam)
+    world.account.fault({"kind": "unavailable"})
+    batches = []
+
+    def time_passes(size: int) -> None:
+        batches.append(size)
+        world.database.let_time_pass()
+
+    report = world.drain(progress=time_passes, stopped=lambda: len(batches) >= 50)
+    assert (report.sent, report.dead) == (0, 0)
+    assert len(batches) == 2  # contacts and bookings, once each
+    world.account.fault()
+    world.database.let_time_pass()
+    assert world.drain().sent > 0

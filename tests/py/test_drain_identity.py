@@ -238,7 +238,7 @@ def test_two_contacts_here_for_one_there_are_told_to_a_person(world):
     world.drain()
     assert len(account.records(CONTACTS)) == 1
     (error,) = db.rows("select * from hubspot_sync.sync_errors where resolved_at is null")
-    assert "another record here" in error["error_message"]
+    assert error["error_message"] == "another contact here has the student id ann, too"
     ids = db.rows("select hubspot_id from hubspot_sync.hubspot_contact_credits order by email")
     assert [row["hubspot_id"] is None for row in ids] == [True, False]
 

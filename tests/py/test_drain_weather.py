@@ -224,3 +224,55 @@ def test_a_missing_scope_ends_the_command_with_77(world, exam):
     done = glue("drain", "--once", "--json", env=world.environment())
     assert any("403" in error for error in json.loads(done.stdout)["errors"])
     assert done.returncode == 77
+
+
+# An outage that lasts
+
+
+def test_an_outage_that_lasts_rests_every_worker_longer_each_time(world, exam):
+    db, account = world.database, world.account
+    db.book("ann", exam)
+    account.fault({"kind": "unavailable"})
+    waits = []
+    for _ in range(4):
+        report = world.drain()
+        assert report.failed
+        waits += db.rows(
+            "select reason, extract(epoch from until - paused_at)::float as wait"
+            " from hubspot_sync.sync_pauses where scope = '*'"
+        )
+        db.let_time_pass()
+    # Balance and booking fail in the first run: the second time is the same outage.
+    assert [row["wait"] for row in waits] == sorted({row["wait"] for row in waits})
+    assert len(waits) == 4
+    assert "503" in waits[0]["reason"]
+    assert db.value("select max(sync_attempts) from hubspot_sync.sync_queue where not synced") == 0
+    account.fault()
+    world.drain()
+    assert len(account.records(BOOKINGS)) == 1
+
+
+def test_one_request_without_an_answer_rests_nobody(world, exam):
+    db, account = world.database, world.account
+    for student in ("ann", "ben"):
+        db.book(student, exam)
+        account.fault({"kind": "cut", "path": UPDATE_CONTACTS, "count": 1})
+        world.drain()
+        assert db.rows("select scope from hubspot_sync.sync_pauses") == []
+        db.let_time_pass()
+        world.drain()
+
+
+def test_a_scope_that_links_lack_rests_the_bookings(world, exam):
+    db, account = world.database, world.account
+    db.book("ann", exam)
+    account.fault({"kind": "missing_scopes", "path": "/crm/associations/"})
+    assert world.drain().forbidden
+    assert [row["scope"] for row in db.rows("select scope from hubspot_sync.sync_pauses")] == [
+        "hubspot_bookings"
+    ]
+    account.fault()
+    db.let_time_pass()
+    world.drain()
+    (links,) = account.links(BOOKINGS, "booking_id").values()
+    assert links["mock_exams"] == [exam]

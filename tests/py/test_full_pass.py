@@ -1,7 +1,7 @@
 """The full pass: what differs is found and sent, what agrees costs no call."""
 
 import pytest
-from hubspot_world import BOOKING_TYPE, BOOKINGS, EXAMS
+from hubspot_world import BOOKING_TYPE, BOOKINGS, CONTACTS, EXAMS
 
 from glue import push
 from glue.db import connect
@@ -144,18 +144,18 @@ def test_a_change_that_is_on_its_way_is_left_alone(world, exam, pushed):
     assert len(db.open_changes()) == before
 
 
-def test_a_contact_whose_id_another_has_is_not_sent_with_every_pass(world, exam, pushed):
-    db = world.database
+def test_a_contact_whose_student_id_another_has_is_told_of_and_never_sent(world, exam, pushed):
+    db, account = world.database, world.account
+    before = account.properties(CONTACTS, "student_id")["ann"]
     db.rows(
         "insert into hubspot_sync.hubspot_contact_credits (student_id, email)"
         " values ('ann', 'ann@elsewhere.com')"
     )
-    world.drain()
     pushed()
-    assert pushed().queued == 0  # a person was told
-    db.rows("update hubspot_sync.sync_errors set resolved_at = now()")
-    assert pushed().queued == 1
-    assert pushed().queued == 0  # and is told again
+    account.calls()
+    assert pushed().drained.errors == ["another contact here has the student id ann, too"]
+    assert account.calls() == 0
+    assert account.properties(CONTACTS, "student_id")["ann"] == before
 
 
 def test_everything_goes_when_everything_is_asked_for(world, exam, pushed):

@@ -194,7 +194,7 @@ def test_a_retry_tells_by_whom(world, refused):
 
 
 def test_everything_dead_or_waiting_is_retried_on_request(world, refused):
-    world.account.fault({"kind": "unavailable"})
+    world.account.fault({"kind": "locked"})
     world.database.rows("update hubspot_sync.hubspot_contact_credits set firstname = 'Anne'")
     world.drain()
     states = {state for _, state in listed(world)}
@@ -210,9 +210,9 @@ def test_everything_dead_or_waiting_is_retried_on_request(world, refused):
 
 
 def test_what_cannot_be_retried_is_told_and_exits_with_1(world, refused):
-    done = run(world, "queue", "retry", "0", str(change(world, refused)))
+    done = run(world, "queue", "retry", "987654321", str(change(world, refused)))
     assert (done.returncode, done.stdout) == (1, "1 retried\n")
-    assert done.stderr == "0: there is no such change\n"
+    assert done.stderr == "987654321: there is no such change\n"
 
 
 @pytest.mark.parametrize("given", [(), ("--all", "1"), ("1", "--table", "bookings"), ("x",)])
@@ -359,7 +359,7 @@ def test_a_dead_letter_is_told_on_stderr_by_every_run_until_it_is_settled(world,
 
 def test_an_outage_is_told_with_its_reason(world, exam):
     world.database.book("ann", exam)
-    world.account.fault({"kind": "unavailable"})
+    world.account.fault({"kind": "locked"})
     done = run(world, "drain", "--once")
     assert (done.returncode, done.stdout) == (75, "")
     assert "HubSpot answered 5" in done.stderr

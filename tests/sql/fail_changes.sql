@@ -1,5 +1,5 @@
 begin;
-select plan(36);
+select plan(38);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -167,6 +167,18 @@ select pg_temp.claim();
 select row_eq('select operation, unique_value from claimed where record = pg_temp.id(7)',
               row('archive'::text, 'BK-7'::text),
               'what it may have made is looked for by its booking id and archived');
+
+-- What is told badly.
+set local test.later = '12 days';
+insert into hubspot_sync.hubspot_bookings (id, booking_id, mock_exam_id, student_id, student_email)
+values (pg_temp.id(8), 'BK-8', 'E-1', 'S-8', '8@example.com');
+select pg_temp.claim();
+update hubspot_sync.sync_queue set sync_attempts = 0 where record = pg_temp.id(8);
+select is(pg_temp.fail(8, '{"error": null, "charged": false, "retry_after": -5}'), 0,
+          'a failure without a reason is taken, whatever somebody wrote into its row meanwhile');
+select row_eq('select sync_attempts, wait, last_error from queue where number = 8',
+              row(0, interval '0', 'no reason was told'::text),
+              'and a wait of less than nothing is none');
 
 -- A late link ----------------------------------------------------------------------------------
 insert into hubspot_sync.hubspot_bookings

@@ -311,8 +311,8 @@ select throws_ok(format('select hubspot_sync.finish_changes(%L, %L)', r.name, '[
   ) as r (name, fact);
 select is(hubspot_sync.finish_changes('hubspot_bookings', null), 0, 'no answers at all are none');
 
-select lives_ok($$select hubspot_sync.finish_changes('hubspot_bookings', '[{}]')$$,
-                'answers about nothing count for nothing');
+select throws_ok($$select hubspot_sync.finish_changes('hubspot_bookings', '[{}]')$$, '22023', null,
+                 'answers about nothing are refused');
 
 
 -- A late link ----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 begin;
-select plan(5);
+select plan(9);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -23,8 +23,10 @@ select row_eq($$select state, last_run_at from noted where task = 'task 1'$$,
 select is((select last_run_at from noted where task = 'task 2'), now(), 'the other stays');
 select hubspot_sync.remember('task 1', null);
 select is((select state from noted where task = 'task 1'), '{}'::jsonb, 'no note is an empty one');
-select throws_ok($$select hubspot_sync.remember(null, '{}')$$, '23502', null,
-                 'a note of no task is refused');
+select throws_ok(format('select hubspot_sync.remember(%L, %L)', n.task, n.state), '22023', null,
+                 format('a note of the task %L is not %s', left(n.task, 20), n.state))
+  from (values (null, '{}'), (' ', '{}'), (repeat('x', 201), '{}'), ('task 1', '[]'),
+               ('task 1', '5')) as n (task, state);
 
 select * from finish();
 rollback;

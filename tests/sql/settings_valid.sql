@@ -1,5 +1,5 @@
 begin;
-select plan(76);
+select plan(78);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -69,7 +69,7 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
   from (values
     ('cancellation_cutoff', '-1 day'), ('cancellation_cutoff', 'infinity'),
     ('stream_length', '0'), ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
-    ('backoff_base', '-1 second'), ('longest_request', '-1 second'),
+    ('backoff_base', '-1 second'), ('backoff_base', '0'), ('backoff_max', '0'), ('longest_request', '-1 second'),
     ('retention_queue', '-1 day'), ('retention_errors', 'infinity'),
     ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')
   ) as t (key, value);

@@ -1,5 +1,5 @@
 begin;
-select plan(52);
+select plan(54);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -128,6 +128,8 @@ select lives_ok(
                   "x-hubspot-ratelimit-interval-milliseconds": "0"}'),
                ('{"x-hubspot-ratelimit-max": "-1", "x-hubspot-ratelimit-remaining": "many",
                   "x-hubspot-ratelimit-daily-remaining": "99999999999999999999"}'),
+               ('{"x-hubspot-ratelimit-interval-milliseconds": "1"}'),
+               ('{"x-hubspot-ratelimit-interval-milliseconds": "999999999"}'),
                ('{"x-hubspot-ratelimit-max": {}, "retry-after": "soon"}')) as h (headers);
 select results_eq(
   'select limit_name, calls, period from hubspot_sync.hubspot_budget order by limit_name',

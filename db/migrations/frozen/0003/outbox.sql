@@ -25,7 +25,24 @@ create table hubspot_sync.sync_queue (
   constraint sync_queue_operation_known check (
     operation in ('insert', 'update', 'delete', 'resend')
   ),
-  constraint sync_queue_lane_known check (lane in ('urgent', 'bulk'))
+  constraint sync_queue_lane_known check (lane in ('urgent', 'bulk')),
+  constraint sync_queue_table_known check (
+    table_name in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams',
+                   'sync_notes')
+  ),
+  -- What a claim or a failure of many rows could not read in one of them would stop all.
+  constraint sync_queue_data_readable check (
+    jsonb_typeof(old_data) = 'object'
+    and jsonb_typeof(new_data) = 'object'
+    and jsonb_typeof(history) = 'array'
+  ),
+  constraint sync_queue_attempts_counted check (sync_attempts between 0 and 1000000000),
+  constraint sync_queue_times_real check (
+    least(next_attempt_at, last_sync_attempt, dead_at, synced_at, created_at)
+      > '2000-01-01 00:00+00'
+    and greatest(next_attempt_at, last_sync_attempt, dead_at, synced_at, created_at)
+      < '9999-01-01 00:00+00'
+  )
 ) with (fillfactor = 70);
 comment on table hubspot_sync.sync_queue is
   'The outbox: changes HubSpot does not have yet, written in the transaction that made them. '
@@ -48,7 +65,8 @@ create table hubspot_sync.sync_shadow (
   table_name text not null,
   properties jsonb not null,
   updated_at timestamptz not null default now(),
-  constraint sync_shadow_pkey primary key (record)
+  constraint sync_shadow_pkey primary key (record),
+  constraint sync_shadow_properties_readable check (jsonb_typeof(properties) = 'object')
 );
 comment on table hubspot_sync.sync_shadow is
   'What HubSpot holds of each record, as far as it was acknowledged or read: properties and the '
@@ -133,7 +151,8 @@ create table hubspot_sync.sync_status (
   task text not null,
   last_run_at timestamptz not null,
   state jsonb not null default '{}',
-  constraint sync_status_pkey primary key (task)
+  constraint sync_status_pkey primary key (task),
+  constraint sync_status_state_readable check (jsonb_typeof(state) = 'object')
 );
 comment on table hubspot_sync.sync_status is
   'One row per task of the glue: when it ran last and what it must remember.';

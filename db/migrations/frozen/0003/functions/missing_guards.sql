@@ -29,7 +29,9 @@ declare
     'bookings_contact_fkey', 'bookings_exam_fkey', 'credit_ledger_adds_up',
     'credit_ledger_contact_fkey', 'credit_ledger_delta_not_zero', 'credit_ledger_not_negative',
     'credits_not_negative', 'exam_seats_capacity_not_negative', 'exam_seats_exam_fkey',
-    'exam_seats_taken_not_negative', 'exams_capacity_not_negative', 'event_log_positive'];
+    'exam_seats_taken_not_negative', 'exams_capacity_not_negative', 'event_log_positive',
+    'sync_queue_table_known', 'sync_queue_data_readable', 'sync_queue_attempts_counted',
+    'sync_queue_times_real', 'sync_shadow_properties_readable', 'sync_status_state_readable'];
 begin
   return query
     select t.name

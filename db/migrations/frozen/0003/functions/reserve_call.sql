@@ -34,7 +34,7 @@ declare
   v_grant hubspot_sync.call_grant;
 begin
   if p_lane is null or p_lane not in ('urgent', 'bulk') then
-    raise exception 'there is no lane %', p_lane
+    raise exception 'there is no lane %', left(p_lane, 100)
       using errcode = '22023', hint = 'urgent or bulk.';
   end if;
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.hubspot_budget', 0));

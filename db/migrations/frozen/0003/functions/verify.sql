@@ -134,6 +134,12 @@ begin
        where q.synced <> (q.synced_at is not null)
           or q.synced and (q.epoch is not null or q.dead_at is not null)
           or q.dead_at is not null and q.epoch is not null
+          -- Longer than any lease, any answer of HubSpot or any setting makes it wait.
+          or not q.synced and q.dead_at is null
+         and q.next_attempt_at - greatest(q.created_at, q.last_sync_attempt) > (
+               select interval '25 hours'
+                      + greatest(hubspot_sync.setting('backoff_max')::interval,
+                                 hubspot_sync.setting('longest_request')::interval))
       union all
       select 'queued_until_synced', b.booking_id
         from hubspot_sync.hubspot_bookings b
@@ -214,7 +220,9 @@ begin
         ('ids_present', 'a booking has its ids'),
         ('guards_in_place', 'no trigger, unique index or constraint is gone, disabled or invalid'),
         ('nothing_unprotected', 'no table, view or function of ours is open to clients'),
-        ('queue_consistent', 'an outbox row is open, synced or dead, and leased only while open'),
+        ('queue_consistent',
+         'an outbox row is open, synced or dead, leased only while open, and waits for no more '
+         'than a day'),
         ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
         ('budget_kept', 'no call to HubSpot takes its slot for ever'),
         ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note'),

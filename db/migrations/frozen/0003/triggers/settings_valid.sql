@@ -39,6 +39,9 @@ begin
       v_fits := new.value::integer >= 1;
     elsif new.key in ('urgent_reserve', 'daily_call_cap') then
       v_fits := new.value::integer >= 0;
+    elsif new.key in ('backoff_base', 'backoff_max') then
+      -- Without a wait a run would never end while HubSpot is away.
+      v_fits := new.value::interval >= '1 second' and new.value::interval < '100 years';
     elsif new.key = any (c_known) then
       v_fits := new.value::interval >= '0' and new.value::interval < '100 years';
     end if;
