@@ -34,7 +34,7 @@ begin
     v_max := c_most;
   end if;
   -- One that could be no period would hold up all calls, or none.
-  if v_interval not between 1000 and 60000 then
+  if v_interval not between 100 and 60000 then
     v_interval := null;
   end if;
   if p_call.limit_name = 'burst' and coalesce(v_max, v_remaining, v_interval) is not null then

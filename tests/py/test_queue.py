@@ -359,7 +359,7 @@ def test_a_dead_letter_is_told_on_stderr_by_every_run_until_it_is_settled(world,
 
 def test_an_outage_is_told_with_its_reason(world, exam):
     world.database.book("ann", exam)
-    world.account.fault({"kind": "locked"})
+    world.account.fault({"kind": "unavailable"})
     done = run(world, "drain", "--once")
     assert (done.returncode, done.stdout) == (75, "")
     assert "HubSpot answered 5" in done.stderr
