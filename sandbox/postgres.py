@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,10 +32,23 @@ class Postgres:
     launch: Callable[[], Child] = field(repr=False)
 
     def relaunch(self) -> Postgres:
-        """Start it again on the same data and port after it has ended, however it ended."""
-        child = self.launch()
-        child.wait_until(lambda: _answers(self.url))
-        return replace(self, child=child)
+        """Start it again on the same data and port after it has ended, however it ended.
+
+        A killed server's processes may hold its shared memory a moment longer: then it is tried
+        again.
+        """
+        for last in (*[False] * 20, True):
+            child = self.launch()
+            try:
+                child.wait_until(lambda: _answers(self.url))
+            except ChildError:
+                child.stop()
+                if last:
+                    raise
+                time.sleep(0.25)
+            else:
+                return replace(self, child=child)
+        raise AssertionError("the last try returns or raises")
 
 
 def bindir() -> Path:

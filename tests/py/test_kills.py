@@ -213,7 +213,8 @@ def until_answered(url, calls, call):
                 calls.one()
                 return call(connection)
         except psycopg.OperationalError:
-            continue
+            if calls.over:
+                raise
 
 
 class Counting(Rpc):
