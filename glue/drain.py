@@ -175,7 +175,9 @@ class Drain:
             self._rpc.pause("*", error.message, wait)
 
     def _answered(self) -> None:
-        """Forgets an outage, once a run."""
+        """Forgets an outage, if there was one; looks once a run."""
         if not self._well:
-            self._rpc.remember("outage", {"wait": WELL})
+            seen = self._rpc.recall("outage")
+            if seen and seen["wait"] != WELL:
+                self._rpc.remember("outage", {"wait": WELL})
             self._well = True

@@ -11,6 +11,7 @@ create or replace function hubspot_sync.is_taken(
 as $$
 begin
   if p_table = 'hubspot_bookings' then
+    -- Two indexes hold booking ids: that of the unique rule, and that of rows exempt from it.
     return exists (select from hubspot_sync.hubspot_bookings b
                     where b.booking_id = p_unique_value and not b.exempt
                        or b.booking_id = p_unique_value and b.exempt

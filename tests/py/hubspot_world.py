@@ -40,6 +40,13 @@ from sandbox.hubspot.store import Store
 PATIENCE = 60.0
 CONTACTS, BOOKINGS, EXAMS = "contacts", "bookings", "exams"
 BOOKING_TYPE, EXAM_TYPE = "2-50158943", "2-50158913"
+# Parts of the paths that the drain asks for.
+UPSERT_BOOKINGS = f"{BOOKING_TYPE}/batch/upsert"
+UPSERT_CONTACTS = "contacts/batch/upsert"
+UPDATE_BOOKINGS = f"{BOOKING_TYPE}/batch/update"
+UPDATE_CONTACTS = "contacts/batch/update"
+UPDATE_EXAMS = f"{EXAM_TYPE}/batch/update"
+TO_BOOKINGS = f"/crm/objects/2026-09/{BOOKING_TYPE}"
 TYPES = {"HUBSPOT_BOOKING_TYPE": BOOKING_TYPE, "HUBSPOT_EXAM_TYPE": EXAM_TYPE}
 
 T = TypeVar("T")

@@ -8,15 +8,12 @@ from hubspot_world import (
     CONTACTS,
     EXAM_TYPE,
     EXAMS,
+    TO_BOOKINGS,
+    UPDATE_BOOKINGS,
+    UPDATE_CONTACTS,
+    UPDATE_EXAMS,
+    UPSERT_BOOKINGS,
 )
-
-UPSERT_BOOKINGS = f"{BOOKING_TYPE}/batch/upsert"
-UPSERT_CONTACTS = "contacts/batch/upsert"
-UPDATE_BOOKINGS = f"{BOOKING_TYPE}/batch/update"
-UPDATE_CONTACTS = "contacts/batch/update"
-UPDATE_EXAMS = f"{EXAM_TYPE}/batch/update"
-TO_BOOKINGS = f"/crm/objects/2026-09/{BOOKING_TYPE}"
-
 
 # In fair weather
 

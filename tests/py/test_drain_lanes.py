@@ -3,13 +3,17 @@
 import json
 
 import pytest
-from hubspot_world import BOOKING_TYPE, BOOKINGS, CONTACTS, EXAM_TYPE, EXAMS
+from hubspot_world import (
+    BOOKINGS,
+    CONTACTS,
+    EXAM_TYPE,
+    EXAMS,
+    TO_BOOKINGS,
+    UPDATE_BOOKINGS,
+    UPDATE_CONTACTS,
+)
 
 from glue.errors import Unauthorized
-
-TO_BOOKINGS = f"/crm/objects/2026-09/{BOOKING_TYPE}"
-UPDATE_BOOKINGS = f"{BOOKING_TYPE}/batch/update"
-UPDATE_CONTACTS = "contacts/batch/update"
 
 
 def thrifty(db) -> None:

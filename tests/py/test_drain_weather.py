@@ -4,23 +4,9 @@ import itertools
 import json
 
 import pytest
-from hubspot_world import (
-    BOOKING_TYPE,
-    BOOKINGS,
-    CONTACTS,
-    EXAM_TYPE,
-    glue,
-)
+from hubspot_world import BOOKINGS, CONTACTS, TO_BOOKINGS, UPDATE_CONTACTS, glue
 
 from glue.errors import Unauthorized
-
-UPSERT_BOOKINGS = f"{BOOKING_TYPE}/batch/upsert"
-UPSERT_CONTACTS = "contacts/batch/upsert"
-UPDATE_BOOKINGS = f"{BOOKING_TYPE}/batch/update"
-UPDATE_CONTACTS = "contacts/batch/update"
-UPDATE_EXAMS = f"{EXAM_TYPE}/batch/update"
-TO_BOOKINGS = f"/crm/objects/2026-09/{BOOKING_TYPE}"
-
 
 # Limits, outages, lost answers
 

@@ -7,22 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hubspot_world import (
-    BOOKING_TYPE,
-    BOOKINGS,
-    EXAM_TYPE,
-    EXAMS,
-    command,
-    eventually,
-)
-
-UPSERT_BOOKINGS = f"{BOOKING_TYPE}/batch/upsert"
-UPSERT_CONTACTS = "contacts/batch/upsert"
-UPDATE_BOOKINGS = f"{BOOKING_TYPE}/batch/update"
-UPDATE_CONTACTS = "contacts/batch/update"
-UPDATE_EXAMS = f"{EXAM_TYPE}/batch/update"
-TO_BOOKINGS = f"/crm/objects/2026-09/{BOOKING_TYPE}"
-
+from hubspot_world import BOOKINGS, EXAMS, TO_BOOKINGS, UPSERT_BOOKINGS, command, eventually
 
 # Workers that die, and many of them
 

@@ -1,7 +1,7 @@
 """The full pass: what differs is found and sent, what agrees costs no call."""
 
 import pytest
-from hubspot_world import BOOKING_TYPE, BOOKINGS, CONTACTS, EXAMS
+from hubspot_world import BOOKING_TYPE, BOOKINGS, CONTACTS, EXAMS, UPDATE_BOOKINGS
 
 from glue import push
 from glue.db import connect
@@ -9,7 +9,6 @@ from glue.drain import Drain
 from glue.rpc import Rpc
 
 RULE = {"kind": "validation_rule", "property": "attendance", "pattern": "^Mars$"}
-UPDATE_BOOKINGS = f"{BOOKING_TYPE}/batch/update"
 
 
 @pytest.fixture
