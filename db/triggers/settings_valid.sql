@@ -10,9 +10,10 @@ declare
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
     'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'urgent_reserve',
     'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'stream_length', 'notes',
-    'notes_every'];
+    'notes_every', 'retention_inbox'];
   c_nullable constant text[] := array[
-    'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within'];
+    'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within',
+    'hubspot_source_id'];
   v_fits boolean := true;
 begin
   if tg_op <> 'INSERT' then

@@ -16,6 +16,9 @@ alter table hubspot_sync.sync_errors
   alter column created_at set default hubspot_sync.clock();
 alter table hubspot_sync.sync_conflicts
   alter column created_at set default hubspot_sync.clock();
+alter table hubspot_sync.webhook_inbox
+  alter column received_at set default hubspot_sync.clock(),
+  alter column next_attempt_at set default hubspot_sync.clock();
 alter table hubspot_sync.event_groups
   alter column updated_at set default hubspot_sync.clock();
 

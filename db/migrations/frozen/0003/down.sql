@@ -8,13 +8,16 @@ drop table
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
   hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
   hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups,
-  hubspot_sync.sync_notes;
+  hubspot_sync.sync_notes, hubspot_sync.webhook_inbox;
 drop sequence hubspot_sync.sync_epochs;
 drop sequence hubspot_sync.hubspot_tickets;
 drop index
   hubspot_sync.idx_contacts_lower_email, hubspot_sync.idx_bookings_exempt_id,
   hubspot_sync.idx_bookings_exempt_student;
 alter table hubspot_sync.hubspot_mock_exams drop column deleted_at;
+alter table hubspot_sync.hubspot_contact_credits
+  drop column merged_into, drop column deleted_at;
+alter table hubspot_sync.hubspot_bookings drop column deleted_at;
 drop index hubspot_sync.idx_exams_scheduled;
 
 do $$

@@ -64,13 +64,21 @@ create table hubspot_sync.sync_shadow (
   record uuid not null,
   table_name text not null,
   properties jsonb not null,
+  version timestamptz,
+  acknowledged timestamptz,
+  read_version timestamptz,
+  read_at timestamptz,
+  seen jsonb,
   updated_at timestamptz not null default now(),
   constraint sync_shadow_pkey primary key (record),
   constraint sync_shadow_properties_readable check (jsonb_typeof(properties) = 'object')
 );
 comment on table hubspot_sync.sync_shadow is
   'What HubSpot holds of each record, as far as it was acknowledged or read: properties and the '
-  'links @contact and @exam.';
+  'links @contact and @exam. By HubSpot''s clock, its modified date: version, of the newest state '
+  'known; acknowledged, of our last write; read_version, of the newest state read. read_at: by '
+  'our clock, when that was. seen: of each balance, the moment of the last entry of its history '
+  'that was taken into account.';
 
 -- Which side's value counts where nothing else decides.
 create table hubspot_sync.field_owners (
@@ -78,11 +86,32 @@ create table hubspot_sync.field_owners (
   field text not null,
   owner text not null,
   constraint field_owners_pkey primary key (table_name, field),
-  constraint field_owners_owner_known check (owner in ('postgres', 'hubspot'))
+  constraint field_owners_owner_known check (owner in ('postgres', 'hubspot', 'request', 'sum'))
 );
 comment on table hubspot_sync.field_owners is
-  'Whose value of a field counts: postgres or hubspot. A field that is not named is postgres''s.';
+  'What becomes of an edit in HubSpot: hubspot, it counts; postgres, it is overwritten; request, '
+  'it is done by the booking functions, or overwritten where they refuse; sum, what it added is '
+  'added here. A field that is not named: the later edit counts.';
 insert into hubspot_sync.field_owners values
+  ('hubspot_bookings', 'booking_id', 'postgres'),
+  ('hubspot_bookings', 'student_id', 'postgres'),
+  ('hubspot_bookings', 'student_name', 'postgres'),
+  ('hubspot_bookings', 'student_email', 'postgres'),
+  ('hubspot_bookings', 'mock_exam_id', 'postgres'),
+  ('hubspot_bookings', 'mock_type', 'postgres'),
+  ('hubspot_bookings', 'exam_date', 'postgres'),
+  ('hubspot_bookings', 'token_used', 'postgres'),
+  ('hubspot_bookings', 'idempotency_key', 'postgres'),
+  ('hubspot_bookings', '@contact', 'postgres'),
+  ('hubspot_bookings', '@exam', 'postgres'),
+  ('hubspot_bookings', 'is_active', 'request'),
+  ('hubspot_bookings', 'attendance', 'request'),
+  ('hubspot_contact_credits', 'sj_credits', 'sum'),
+  ('hubspot_contact_credits', 'cs_credits', 'sum'),
+  ('hubspot_contact_credits', 'sjmini_credits', 'sum'),
+  ('hubspot_contact_credits', 'mock_discussion_token', 'sum'),
+  ('hubspot_contact_credits', 'shared_mock_credits', 'sum'),
+  ('hubspot_mock_exams', 'total_bookings', 'postgres'),
   ('hubspot_contact_credits', 'student_id', 'hubspot'),
   ('hubspot_contact_credits', 'email', 'hubspot'),
   ('hubspot_contact_credits', 'firstname', 'hubspot'),

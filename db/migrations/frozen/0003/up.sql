@@ -68,6 +68,10 @@ insert into hubspot_sync.settings values
   ('longest_request', '60 seconds',
    'How long HubSpot may still apply a request whose answer never came.'),
   ('stream_length', '100000', 'How many of the newest events the Redis stream keeps, about.'),
+  ('hubspot_source_id', null,
+   'Who we are in HubSpot''s property history (sourceId of our app); none: learnt from a write.'),
+  ('retention_inbox', '7 days',
+   'How long a webhook event is remembered that was dealt with; HubSpot repeats one for a day.'),
   ('retention_queue', '7 days', 'How long a change that was sent is kept in sync_queue.'),
   ('retention_errors', '30 days', 'How long an error that was healed is kept in sync_errors.'),
   ('platform_schemas',
@@ -98,7 +102,7 @@ create table hubspot_sync.credit_ledger (
   constraint credit_ledger_adds_up check (balance_after = balance_before + delta),
   constraint credit_ledger_not_negative check (balance_after >= 0),
   constraint credit_ledger_reason_known check (
-    reason in ('opening', 'booking', 'refund', 'grant', 'adjustment')
+    reason in ('opening', 'booking', 'refund', 'grant', 'adjustment', 'hubspot', 'merge')
   )
 );
 comment on table hubspot_sync.credit_ledger is
@@ -143,6 +147,15 @@ create index idx_audit_pending
   on hubspot_sync.supabase_audit_log (id) where to_note;
 
 alter table hubspot_sync.hubspot_mock_exams add column deleted_at timestamptz;
+alter table hubspot_sync.hubspot_contact_credits
+  add column deleted_at timestamptz,
+  add column merged_into uuid,
+  add constraint contacts_merged_into_fkey foreign key (merged_into)
+    references hubspot_sync.hubspot_contact_credits (id) not valid;
+alter table hubspot_sync.hubspot_contact_credits validate constraint contacts_merged_into_fkey;
+create index idx_contacts_merged_into
+  on hubspot_sync.hubspot_contact_credits (merged_into) where merged_into is not null;
+alter table hubspot_sync.hubspot_bookings add column deleted_at timestamptz;
 create index idx_exams_scheduled
   on hubspot_sync.hubspot_mock_exams (scheduled_activation_at)
   where scheduled_activation_at is not null;
@@ -157,7 +170,9 @@ comment on table hubspot_sync.hubspot_mock_exams is
   'and start_time; total_bookings is the figure for HubSpot, exam_seats has the exact one; '
   'deleted_at: gone for good, unless api.upsert_exam brings it back.';
 comment on table hubspot_sync.hubspot_contact_credits is
-  'Students and their balances. A person is a student_id with an email.';
+  'Students and their balances. A person is a student_id with an email. deleted_at: deleted in '
+  'HubSpot; merged_into: HubSpot made one of the two, and the other has the balances.';
 comment on table hubspot_sync.hubspot_bookings is
   'Bookings. is_active is the status: Active, Cancelled, Completed. mock_exam_id and contact_id '
-  'are HubSpot''s ids, exam and contact ours. exempt: old data that breaks a rule and was kept.';
+  'are HubSpot''s ids, exam and contact ours. exempt: old data that breaks a rule and was kept. '
+  'deleted_at: deleted in HubSpot.';
