@@ -36,7 +36,7 @@ from sandbox.hubspot.webhooks import Webhooks
 Rule = Callable[[ObjectType, str, str], str | None]
 
 _FIRST_ID = 32_104_550_000
-_APP_ID, _PORTAL_ID = 2_718_281, 24_601_337
+APP_ID, PORTAL_ID = 2_718_281, 24_601_337
 
 
 class Store:
@@ -47,9 +47,8 @@ class Store:
         clock: the account's time.
         unique: False leaves ``student_id`` and ``booking_id`` without a unique constraint.
         keys: False leaves them out altogether.
-
-    ``app_id`` is our own application, ``portal_id`` the account; ``own`` is how a history names
-    what we write.
+        app_id: our own application, as histories and events name it.
+        portal_id: the account, as events name it.
     """
 
     def __init__(
@@ -58,6 +57,8 @@ class Store:
         clock: Clock | None = None,
         unique: bool = True,
         keys: bool = True,
+        app_id: int = APP_ID,
+        portal_id: int = PORTAL_ID,
     ) -> None:
         self.clock = clock or Clock()
         self.rng = random.Random(seed)
@@ -66,9 +67,9 @@ class Store:
         self.lock = threading.RLock()
         self.links = Associations(self.types)
         self.index = SearchIndex(self.types)
-        self.app_id, self.portal_id = _APP_ID, _PORTAL_ID
-        self.own = Source("INTEGRATION", str(self.app_id))
-        self.events = Events(self.portal_id, self.app_id)
+        self.app_id, self.portal_id = app_id, portal_id
+        self.own = Source("INTEGRATION", str(app_id))
+        self.events = Events(portal_id, app_id)
         self.webhooks = Webhooks(self.clock, self.events)
         self._last_id = _FIRST_ID
         self._records: dict[str, dict[str, Record]] = {t: {} for t in self.types}

@@ -50,13 +50,12 @@ class Manner:
     @classmethod
     def read(cls, given: dict) -> "Manner":
         """The settings given; ValueError for an unknown one, or one that makes no sense."""
+        usual = {f.name: f.default for f in fields(cls)}
         for name, value in given.items():
-            least = {f.name: f.default for f in fields(cls)}
-            if name not in least:
-                raise ValueError(f"no {name} of webhooks; there are {sorted(least)}")
-            if isinstance(value, bool) != isinstance(least[name], bool) or not isinstance(
-                value, int | float
-            ):
+            if name not in usual:
+                raise ValueError(f"no {name} of webhooks; there are {sorted(usual)}")
+            switch = isinstance(usual[name], bool)
+            if not isinstance(value, int | float) or isinstance(value, bool) != switch:
                 raise ValueError(f"{name} takes no {value!r}")
         manner = cls(**given)
         chances = ("split", "duplicates", "repeated_ids", "disorder", "late", "losses")
@@ -68,7 +67,11 @@ class Manner:
 
 
 class Subscription(NamedTuple):
-    """One subscription: a type of events, perhaps of one object type or one property alone."""
+    """One subscription: a type of events, perhaps of one object type or one property alone.
+
+    ``object.*`` is custom objects, or with the object type of contacts contacts, as HubSpot's newer
+    subscriptions have it.
+    """
 
     id: int
     type: str
@@ -77,11 +80,13 @@ class Subscription(NamedTuple):
 
     def matches(self, event: dict) -> bool:
         """Whether it asks for an event."""
-        return (
-            event["subscriptionType"] == self.type
-            and self.object_type in (None, event["objectTypeId"])
-            and self.property in (None, event.get("propertyName"))
-        )
+        if self.property not in (None, event.get("propertyName")):
+            return False
+        if self.object_type is None:
+            return event["subscriptionType"] == self.type
+        change = event["subscriptionType"].partition(".")[2]
+        types = (event["subscriptionType"], f"object.{change}")
+        return self.type in types and self.object_type == event["objectTypeId"]
 
 
 class Delivery(NamedTuple):
@@ -270,7 +275,8 @@ class Webhooks:
         manner = target.manner
         if rng.random() >= manner.repeated_ids or self._event_id is None:
             self._event_id = rng.getrandbits(31)
-        event = {"eventId": self._event_id, "subscriptionId": asking.id} | event
+        ids = {"eventId": self._event_id, "subscriptionId": asking.id}
+        event = ids | event | {"subscriptionType": asking.type}
         if manner.bare_associations and "fromObjectId" in event:
             del event["objectId"], event["objectTypeId"]
         if rng.random() < manner.losses:

@@ -372,6 +372,22 @@ def test_only_what_is_subscribed_to_is_told(store, hubspot):
     assert len({e["subscriptionId"] for e in events}) == 3
 
 
+def test_contacts_may_be_told_as_objects(store, hubspot):
+    deleted = {"subscriptionType": "object.deletion", "objectTypeId": "0-1"}
+    made = {"subscriptionType": "object.creation", "objectTypeId": "0-1"}
+    subscribed(store, deleted, made)
+    contact, _ = create(hubspot, CONTACTS), create(hubspot, EXAMS)
+    hubspot.delete(f"{OBJECTS}/{CONTACTS}/{contact}")
+    events = told(store)
+    assert [(e["subscriptionType"], e["objectTypeId"]) for e in events] == [
+        ("object.creation", "0-1"),
+        ("object.deletion", "0-1"),
+    ]
+    subscribed(store, "object.creation")
+    create(hubspot, CONTACTS)
+    assert told(store) == []
+
+
 def test_what_others_do_is_told(store, hubspot):
     contact = create(hubspot, CONTACTS, email="a@example.com")
     create(hubspot, BOOKINGS, booking_id="BK-1")
@@ -406,9 +422,14 @@ def test_what_others_do_is_told(store, hubspot):
     assert act("forget") == (None, [])
 
 
-def test_the_account_tells_its_ids(store, hubspot):
-    expected = {"portalId": store.portal_id, "appId": store.app_id}
-    assert hubspot.get("/_sandbox/account").json() == expected
+def test_the_account_and_our_application_have_the_ids_they_were_made_with():
+    store = Store(7, standing(), app_id=11, portal_id=22)
+    with client_of(store) as hubspot:
+        assert hubspot.get("/_sandbox/account").json() == {"portalId": 22, "appId": 11}
+        subscribed(store)
+        create(hubspot, CONTACTS)
+        (event,) = told(store)
+    assert (event["portalId"], event["appId"], event["sourceId"]) == (22, 11, "11")
 
 
 # Times
