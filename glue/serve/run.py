@@ -1,12 +1,12 @@
 """Serving until a signal comes; requests in hand are finished first."""
 
-import contextlib
 import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from glue.errors import ConfigError
 from glue.serve.app import create_app
@@ -67,13 +67,10 @@ def serve(state: State, listener: socket.socket, on_ready: Callable[[], None]) -
 
 def serve_workers(listener: socket.socket, workers: int, on_ready: Callable[[], None]) -> None:
     """Serves from so many processes, each of which reads the environment itself."""
-    from uvicorn.supervisors import Multiprocess
-
     app = "glue.serve.app:from_environment"
-    config = _config(app, factory=True, workers=workers)
-    on_ready()
-    with contextlib.suppress(KeyboardInterrupt):
-        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    supervisor = Multiprocess(_config(app, factory=True, workers=workers), sockets=[listener])
+    on_ready()  # who connects before a worker is there waits in line
+    supervisor.run()
 
 
 def _config(app: object, **more: object) -> uvicorn.Config:
