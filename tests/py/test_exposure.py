@@ -448,7 +448,8 @@ OF_THE_GLUE = {
     "resume_sync", "retry_changes", "show_change",
     "append_events", "read_events", "event_status", "open_group", "note_position",
     "group_positions", "write_notes",
-    "store_events",
+    "store_signals", "claim_signals", "fail_signals",
+    "store_events", "request_sync", "watch_signals",
 }  # fmt: skip
 
 
