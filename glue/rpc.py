@@ -301,6 +301,10 @@ class Rpc:
         """Every group of consumers with its position."""
         return self.call("hubspot_sync.group_positions")
 
+    def store_events(self, events: list[Any], types: dict[str, str]) -> dict[str, int]:
+        """Stores a webhook's events: stored, duplicates, ignored. types: {objectTypeId: table}."""
+        return self.call("hubspot_sync.store_events", p_events=events, p_types=types)[0]
+
 
 def _numbers(ids: list[int]) -> str:
     """An array as Postgres reads it: a list would go as jsonb."""

@@ -449,6 +449,7 @@ OF_THE_GLUE = {
     "append_events", "read_events", "event_status", "open_group", "note_position",
     "group_positions", "write_notes",
     "store_signals", "claim_signals", "fail_signals",
+    "store_events", "request_sync", "watch_signals",
 }  # fmt: skip
 
 
