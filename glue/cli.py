@@ -10,7 +10,17 @@ import sys
 
 import click
 
-from glue import budget, cli_drain, cli_events, cli_queue, config, display, doctor, importing
+from glue import (
+    budget,
+    cli_drain,
+    cli_events,
+    cli_poll,
+    cli_queue,
+    config,
+    display,
+    doctor,
+    importing,
+)
 from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
@@ -193,3 +203,4 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
 
 
 main.add_command(cli_events.main)
+main.add_command(cli_poll.poll)

@@ -466,3 +466,18 @@ def letters(rows: list[dict[str, Any]]) -> None:
             Text(row["error"]),
         )
     out.print(table)
+
+
+def polled(report: Any, *, watched: bool) -> None:
+    """What a poll found. watched: else only what is wrong is told."""
+    if watched:
+        counts = ", ".join(
+            f"{TABLES[name]} {table.queued} of {table.checked}"
+            for name, table in report.tables.items()
+        )
+        again = "" if report.every is None else f"; next in {age(timedelta(seconds=report.every))}"
+        plain(f"to be read: {counts or 'nothing'}{again}")
+        for name in report.skipped:
+            plain(f"{TABLES[name]}: paused, not looked at", "yellow")
+    for error in report.errors:
+        plain(error, "yellow", err)
