@@ -58,8 +58,8 @@ def run(
         while True:
             records, after = hubspot.list_objects(object_type, PROPERTIES[table], after)
             if records:
-                counts = rpc.apply(table, _storable(records))
-                report.refused += counts["refused"]
+                counts = rpc.apply_records(table, _storable(records))
+                report.refused += len(counts["refused"])
                 if table == EXAMS:
                     report.exams += counts["applied"]
                 else:

@@ -171,11 +171,9 @@ class Rpc:
         """What is open in the outbox, a row a table."""
         return self.call("hubspot_sync.queue_status")
 
-    def apply(self, table: str, records: list[dict[str, Any]]) -> dict[str, int]:
-        """Takes HubSpot's exams or contacts; answers applied and refused."""
-        if table == EXAMS:
-            return self.call("hubspot_sync.apply_exams", p_exams=records)[0]
-        return self.call("hubspot_sync.apply_contacts", p_contacts=records)[0]
+    def apply_records(self, table: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """Merges HubSpot's records: applied (a number), refused {id: reason}, stale ids."""
+        return self.call("hubspot_sync.apply_records", p_table=table, p_records=records)[0]
 
     def refresh_analytics(self, force: bool = False) -> bool:
         """Refreshes the analytics; False when nothing had changed."""

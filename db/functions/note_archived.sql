@@ -10,7 +10,7 @@ as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
 begin
-  perform hubspot_sync.require_inbound(p_table);
+  perform hubspot_sync.require_readable(p_table);
   with known as materialized (
     select b.hubspot_id
       from hubspot_sync.hubspot_bookings b

@@ -2,7 +2,8 @@
 -- than what was read, or of which nothing was.
 --
 -- What nobody has begun to read needs no second signal. A dead letter is not tried again because
--- the same version was seen once more; a newer one is. Our own writes are asked for, too: what
+-- the same version was seen once more; a newer one is. One that counts as archived is there again,
+-- whatever its version. Our own writes are asked for, too: what
 -- HubSpot's users wrote just before them has no other trace in a version.
 create or replace function hubspot_sync.note_sightings(p_table text, p_rows jsonb, p_kind text)
   returns table (checked integer, queued integer)
@@ -14,7 +15,7 @@ as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
 begin
-  perform hubspot_sync.require_inbound(p_table);
+  perform hubspot_sync.require_readable(p_table);
   with seen as materialized (
     select distinct on (r.id) r.id, r.version
       from jsonb_to_recordset(p_rows) as r (id text, version timestamptz)
@@ -36,7 +37,8 @@ begin
           from hubspot_sync.hubspot_mock_exams e
          where p_table = 'hubspot_mock_exams' and e.hubspot_id = s.id) k on true
       left join hubspot_sync.sync_shadow h on h.record = k.id
-     where (h.read_version is null or s.version is null or s.version > h.read_version)
+     where (h.read_version is null or s.version is null or s.version > h.read_version
+            or h.properties ? '@archived')
        and not exists (
              select from (select w.*
                             from hubspot_sync.webhook_inbox w

@@ -13,7 +13,7 @@ declare
   v_state jsonb := hubspot_sync.recall(p_task || ' ' || p_table);
   v_pass hubspot_sync.poll_pass;
 begin
-  perform hubspot_sync.require_inbound(p_table);
+  perform hubspot_sync.require_readable(p_table);
   v_pass.started_at := hubspot_sync.clock();
   v_pass.recent_from :=
     (v_pass.started_at at time zone hubspot_sync.setting('time_zone')

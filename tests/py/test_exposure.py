@@ -448,6 +448,7 @@ OF_THE_GLUE = {
     "resume_sync", "retry_changes", "show_change",
     "append_events", "read_events", "event_status", "open_group", "note_position",
     "group_positions", "write_notes",
+    "store_signals", "claim_signals", "fail_signals",
     "poll_state", "note_poll", "note_sightings", "note_archived", "poll_due", "note_pace",
 }  # fmt: skip
 

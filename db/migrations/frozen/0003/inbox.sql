@@ -11,6 +11,8 @@ create table hubspot_sync.webhook_inbox (
   event jsonb,
   event_key text,
   attempts integer not null default 0,
+  outdated integer not null default 0,
+  last_attempt_at timestamptz,
   next_attempt_at timestamptz not null default now(),
   epoch bigint,
   last_error text,
@@ -33,9 +35,14 @@ comment on table hubspot_sync.webhook_inbox is
   'The inbox: records of HubSpot to be read again, and why. kind: of a webhook event, its last '
   'word (creation, propertyChange, deletion, merge, restore, associationChange, '
   'privacyDeletion), else who asks (poll, reconcile, demand, stale, missing). event_key: what '
-  'makes an event the same; event: as it came. Open until done_at or dead_at.';
+  'makes an event the same; event: as it came. outdated: how often in a row HubSpot answered a '
+  'state older than the one known. Open until done_at or dead_at.';
 create index idx_webhook_inbox_open
   on hubspot_sync.webhook_inbox (table_name, id) where done_at is null and dead_at is null;
+create index idx_webhook_inbox_urgent
+  on hubspot_sync.webhook_inbox (table_name, id)
+  where done_at is null and dead_at is null and lane = 'urgent';
+-- The one index that answers «what of this record»; see idx_sync_queue_record.
 create index idx_webhook_inbox_record
   on hubspot_sync.webhook_inbox (hubspot_id, id) where done_at is null;
 create index idx_webhook_inbox_done

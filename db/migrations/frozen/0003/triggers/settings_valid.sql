@@ -10,8 +10,8 @@ declare
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
     'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'urgent_reserve',
     'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'stream_length', 'notes',
-    'notes_every', 'retention_inbox', 'poll_overlap', 'poll_recent', 'poll_every_min',
-    'poll_every_max'];
+    'notes_every', 'retention_inbox', 'deletions_a_day', 'poll_overlap', 'poll_recent',
+    'poll_every_min', 'poll_every_max'];
   c_nullable constant text[] := array[
     'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within',
     'hubspot_source_id'];
@@ -39,7 +39,7 @@ begin
       v_fits := new.value in ('on', 'off');
     elsif new.key in ('max_sync_attempts', 'stream_length') then
       v_fits := new.value::integer >= 1;
-    elsif new.key in ('urgent_reserve', 'daily_call_cap') then
+    elsif new.key in ('urgent_reserve', 'daily_call_cap', 'deletions_a_day') then
       v_fits := new.value::integer >= 0;
     elsif new.key = 'poll_overlap' then
       -- Search sees a change some seconds late, and nobody promises how many.
