@@ -243,7 +243,7 @@ class HubSpot:
         return _records(body)
 
     def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
-        """The ids that each of at most 100 records is linked with, all pages of them."""
+        """The ids that each of at most 1,000 records is linked with, all pages of them."""
         found: dict[str, list[str]] = {}
         inputs = [{"id": record_id} for record_id in ids]
         while inputs:

@@ -11,9 +11,9 @@ from typing import Any
 
 from glue.errors import Forbidden, Unauthorized
 from glue.hubspot import ID, HubSpot
-from glue.rpc import BOOKINGS, CONTACTS, EXAMS, PollPass, Rpc
+from glue.records import ORDER, object_type
+from glue.rpc import CONTACTS, PollPass, Rpc
 
-ORDER = (EXAMS, CONTACTS, BOOKINGS)
 SCOPE_PAUSE = 900.0  # seconds until a wrong token or a missing scope is tried again
 
 
@@ -152,12 +152,6 @@ class Poll:
                 self._rpc.pause("*", error.message, SCOPE_PAUSE)
                 raise
         return len(report.tables) == len(ORDER)
-
-
-def object_type(hubspot: HubSpot, table: str) -> str:
-    """What HubSpot calls a table's records."""
-    config = hubspot.config
-    return {EXAMS: config.exam_type, CONTACTS: "contacts", BOOKINGS: config.booking_type}[table]
 
 
 def _recent(table: str, went: PollPass) -> list[list[dict[str, str]]]:

@@ -350,6 +350,26 @@ class Rpc:
         """Notes a whole poll; the interval until the next."""
         return self.value("hubspot_sync.note_pace", p_fresh=fresh, p_queued=queued)
 
+    def begin_import(self, restart: bool) -> list[dict[str, Any]]:
+        """Where the import of each table goes on, or begins."""
+        return self.call("hubspot_sync.begin_import", p_restart=restart)
+
+    def import_page(
+        self, table: str, records: list[dict[str, Any]], after: str | None
+    ) -> dict[str, int]:
+        """Takes a page and notes where the next begins: applied, refused."""
+        return self.call(
+            "hubspot_sync.import_page", p_table=table, p_records=records, p_after=after
+        )[0]
+
+    def import_summary(self) -> list[dict[str, Any]]:
+        """What the last import read, and what is here; a row a table."""
+        return self.call("hubspot_sync.import_summary")
+
+    def list_refused(self, limit: int) -> list[dict[str, Any]]:
+        """Records of HubSpot that cannot be taken, and why."""
+        return self.call("hubspot_sync.list_refused", p_limit=limit)
+
 
 def _numbers(ids: list[int]) -> str:
     """An array as Postgres reads it: a list would go as jsonb."""
