@@ -441,7 +441,7 @@ def test_every_sequence_is_refused_to_all_but_the_owner(db, caller):
 
 # The functions of hubspot_sync are the glue's, which is service_role.
 OF_THE_GLUE = {
-    "apply_contacts", "apply_exams", "claim_changes", "fail_changes", "finish_changes",
+    "apply_gone", "apply_records", "claim_changes", "fail_changes", "finish_changes",
     "queue_status", "refresh_analytics", "reserve_call", "settle_call",
     "recall", "remember", "queue_differences",
     "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
