@@ -450,6 +450,7 @@ OF_THE_GLUE = {
     "group_positions", "write_notes",
     "store_signals", "claim_signals", "fail_signals",
     "store_events", "request_sync", "watch_signals",
+    "poll_state", "note_poll", "note_sightings", "note_archived", "poll_due", "note_pace",
 }  # fmt: skip
 
 
