@@ -448,7 +448,8 @@ OF_THE_GLUE = {
     "resume_sync", "retry_changes", "show_change",
     "append_events", "read_events", "event_status", "open_group", "note_position",
     "group_positions", "write_notes",
-    "store_signals", "claim_signals", "fail_signals",
+    "store_signals", "claim_signals", "fail_signals", "receive_records", "list_signals",
+    "show_signal", "retry_signals", "discard_signals", "inbox_status",
 }  # fmt: skip
 
 
