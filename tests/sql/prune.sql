@@ -1,5 +1,5 @@
 begin;
-select plan(28);
+select plan(29);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -112,7 +112,9 @@ select 'hubspot_bookings', n.id::text, 'poll', now() - interval '30 days',
             when n.id = 7 then hubspot_sync.clock() - interval '6 days' end,
        case when n.id = 8 then now() - interval '20 days' end
   from generate_series(1, 9) n (id);
-select is(pg_temp.prune(4), '6 in 3', 'signals dealt with long ago are deleted, in pieces, too');
+select is(pg_temp.prune(4), '6 in 6', 'signals dealt with long ago are deleted, in pieces, too');
+select results_eq('select changed from runs', '{4,2,0,0,0,0}'::integer[],
+                  'a pass that has ended waits for the longer one of the outbox');
 select results_eq('select hubspot_id from hubspot_sync.webhook_inbox order by id',
                   $$values ('7'), ('8'), ('9')$$,
                   'one dealt with lately, a dead letter and one that is open are kept');

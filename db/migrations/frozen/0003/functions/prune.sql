@@ -23,6 +23,7 @@ declare
   v_floor bigint;
   v_left bigint;
   v_young boolean;
+  v_ended boolean;
   v_deleted integer;
   v_result api.task_result;
 begin
@@ -36,6 +37,8 @@ begin
   v_result.changed := 0;
   v_result.more := false;
   foreach v_key in array array['queue', 'errors', 'inbox'] loop
+    -- A pass that has ended waits for the others; begun anew each time, they might never end.
+    continue when v_state #> array[v_key, 'ended'] = 'true';
     v_from := coalesce((v_state #>> array[v_key, 'next'])::bigint, 0);
     v_floor := (v_state #>> array[v_key, 'floor'])::bigint;
     v_to := v_from + p_limit;
@@ -83,14 +86,19 @@ begin
     if v_young or v_to >= v_last then
       v_from := greatest(0, least(coalesce(v_floor - 1, v_last), v_last) - p_limit);
       v_floor := null;
+      v_ended := true;
     else
       v_from := v_to;
+      v_ended := false;
       v_result.more := true;
     end if;
     v_state := v_state || jsonb_build_object(
-      v_key, jsonb_build_object('next', v_from, 'floor', v_floor));
+      v_key, jsonb_build_object('next', v_from, 'floor', v_floor, 'ended', v_ended));
     v_result.changed := v_result.changed + v_deleted;
   end loop;
+  if not v_result.more then
+    v_state := v_state #- '{queue,ended}' #- '{errors,ended}' #- '{inbox,ended}';
+  end if;
   insert into hubspot_sync.sync_status (task, last_run_at, state)
   values ('prune', v_now, v_state)
   on conflict (task) do update
