@@ -59,7 +59,7 @@ begin
                    where g.value -> 'nowhere' is distinct from 'true');
   if v_lost <> '{}' then
     v_unbelieved := hubspot_sync.apply_gone(p_table, to_jsonb(v_lost));
-    v_gone := cardinality(v_lost) - (select count(*) from jsonb_object_keys(v_unbelieved));
+    v_gone := cardinality(v_lost) - (select count(*)::integer from jsonb_object_keys(v_unbelieved));
     v_refused := v_refused || v_unbelieved;
   end if;
 
