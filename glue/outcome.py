@@ -1,12 +1,15 @@
 """What became of claimed records, as finish_changes and fail_changes take it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from glue.errors import HubSpotError, OutOfBudget, RateLimited, Rejected, Unavailable
 from glue.rpc import NOTES, ClaimedChange
 
 SERVER_ERROR = 500
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 BUDGET_PAUSE = 300.0  # seconds until our own budget is asked again, which costs no call
 
 
@@ -14,12 +17,14 @@ BUDGET_PAUSE = 300.0  # seconds until our own budget is asked again, which costs
 class Outcome:
     """What became of a claim: HubSpot ids of what was sent, failures by record.
 
-    written: ids of records whose links are still to come. flying: what the request under way
+    written: ids of records whose links are still to come. versions: HubSpot's modified dates of
+    what was written. flying: what the request under way
     carries; HubSpot may apply it though no answer comes.
     """
 
     sent: dict[ClaimedChange, str | None] = field(default_factory=dict)
     written: dict[ClaimedChange, str] = field(default_factory=dict)
+    versions: dict[ClaimedChange, Any] = field(default_factory=dict)
     failed: list[dict] = field(default_factory=list)
     flying: Sequence[ClaimedChange] = ()
     _failing: set[ClaimedChange] = field(default_factory=set)
@@ -54,6 +59,7 @@ class Outcome:
                 "hubspot_id": hubspot_id,
                 "sent": _sent(change) if change.operation == "upsert" else {},
                 "archived": change.unique_value if change.operation == "archive" else None,
+                "version": _moment(self.versions.get(change)),
             }
             for change, hubspot_id in self.sent.items()
         ]
@@ -66,6 +72,11 @@ def _sent(change: ClaimedChange) -> dict[str, str]:
         return {}
     links = {"@contact": change.contact_hubspot_id, "@exam": change.exam_hubspot_id}
     return change.properties | {name: links[name] or "" for name in change.associate}
+
+
+def _moment(said: Any) -> str | None:
+    """A modified date as Postgres reads it; None for what is none."""
+    return said if isinstance(said, str) and MOMENT.fullmatch(said) else None
 
 
 def _failure(change: ClaimedChange, error: HubSpotError) -> dict:

@@ -92,7 +92,7 @@ class Sender:
             ids = {str(row["id"]) for row in result.results}
             for change in batch:
                 if change.hubspot_id in ids:
-                    self._wrote({change: change.hubspot_id})
+                    self._wrote({change: change.hubspot_id}, result)
                 elif str(change.record) in result.missing and self._replaceable(change):
                     gone.append(change)
                 elif str(change.record) in result.errors:
@@ -178,7 +178,7 @@ class Sender:
                 self.outcome.fail(change, error)
                 continue
             if result.results:
-                self._wrote({change: str(result.results[0]["id"])})
+                self._wrote({change: str(result.results[0]["id"])}, result)
             else:
                 self._unwritten(change, result)
 
@@ -215,7 +215,8 @@ class Sender:
         self, batch: list[ClaimedChange], result: BatchResult, ids: dict[str, str]
     ) -> None:
         """Sorts what a batch wrote from what it refused; a conflict is settled one by one."""
-        self._wrote({c: ids[same(c.unique_value)] for c in batch if same(c.unique_value) in ids})
+        written = {c: ids[same(c.unique_value)] for c in batch if same(c.unique_value) in ids}
+        self._wrote(written, result)
         for change in self._unanswered(batch):
             if existing := result.existing.get(str(change.record)):
                 self._adopt(change, existing)
@@ -274,7 +275,7 @@ class Sender:
         if str(change.record) in result.errors or not result.results:
             self._unwritten(change, result)
         else:
-            self._wrote({change: hubspot_id})
+            self._wrote({change: hubspot_id}, result)
 
     def _unwritten(self, change: ClaimedChange, result: BatchResult) -> None:
         """The failure of a record that an answer refuses, or does not name."""
@@ -282,9 +283,11 @@ class Sender:
         error = Rejected(reason or "HubSpot's answer does not name this record")
         self.outcome.fail(change, error, permanent=reason is not None)
 
-    def _wrote(self, written: dict[ClaimedChange, str]) -> None:
+    def _wrote(self, written: dict[ClaimedChange, str], result: BatchResult | None = None) -> None:
         """Notes what HubSpot has now; a booking only when its links are made."""
+        versions = {str(row["id"]): row.get("updatedAt") for row in result.results} if result else {}
         for change, hubspot_id in written.items():
+            self.outcome.versions[change] = versions.get(hubspot_id)
             linked = change.associate or change.left_exam_hubspot_ids
             if self._table == BOOKINGS and (linked or hubspot_id != change.hubspot_id):
                 self.outcome.written[change] = hubspot_id

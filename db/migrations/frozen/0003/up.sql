@@ -70,6 +70,8 @@ insert into hubspot_sync.settings values
   ('stream_length', '100000', 'How many of the newest events the Redis stream keeps, about.'),
   ('hubspot_source_id', null,
    'Who we are in HubSpot''s property history (sourceId of our app); none: learnt from a write.'),
+  ('deletions_a_day', '100',
+   'Exams and bookings deleted in HubSpot within a day before a person must say it was meant.'),
   ('retention_inbox', '7 days',
    'How long a webhook event is remembered that was dealt with; HubSpot repeats one for a day.'),
   ('retention_queue', '7 days', 'How long a change that was sent is kept in sync_queue.'),
