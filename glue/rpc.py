@@ -211,6 +211,13 @@ class Rpc:
         with translated(), self._connection.transaction(force_rollback=True):
             yield
 
+    @contextmanager
+    def acting_as(self, actor: str) -> Iterator[None]:
+        """What is called inside is one transaction, in this name for the audit log."""
+        with translated(), self._connection.transaction():
+            self._connection.execute("select set_config('hubspot_sync.actor', %s, true)", [actor])
+            yield
+
     def list_queue(
         self,
         state: str | None = None,
@@ -304,6 +311,22 @@ class Rpc:
     def store_events(self, events: list[Any], types: dict[str, str]) -> dict[str, int]:
         """Stores a webhook's events: stored, duplicates, ignored. types: {objectTypeId: table}."""
         return self.call("hubspot_sync.store_events", p_events=events, p_types=types)[0]
+
+    def demand_records(self, kind: str, id: str | None, older_than: float) -> dict[str, Any]:
+        """Asks for records to be read at once; see hubspot_sync.demand_records.
+
+        older_than: seconds; what was read since is fresh.
+        """
+        return self.call(
+            "hubspot_sync.demand_records",
+            p_kind=kind,
+            p_id=id,
+            p_older_than=timedelta(seconds=older_than),
+        )[0]
+
+    def watch_signals(self, signals: list[int]) -> dict[str, Any]:
+        """How many of these signals are waiting, how many dead, and last_error."""
+        return self.call("hubspot_sync.watch_signals", p_signals=_numbers(signals))[0]
 
 
 def _numbers(ids: list[int]) -> str:

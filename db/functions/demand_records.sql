@@ -74,7 +74,8 @@ begin
     left join hubspot_sync.sync_shadow s on s.record = f.record
    where f.hubspot_id is not null;
   v_demand.read_at := nullif(v_demand.read_at, '-infinity');
-  v_demand.age := greatest(extract(epoch from v_now - v_demand.read_at), 0);
+  v_demand.age := case when v_demand.read_at is not null
+                    then greatest(extract(epoch from v_now - v_demand.read_at), 0) end;
   v_demand.records := 0;
   v_demand.signals := '{}';
   for v_table, v_asked in
