@@ -44,16 +44,24 @@ class Associations:
                 return pair[1]
         return None
 
-    def link(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> None:
-        """Link two records; linking again changes nothing."""
-        self._links[origin.id, target.id].setdefault(a, {})[b] = None
-        self._links[target.id, origin.id].setdefault(b, {})[a] = None
-
-    def unlink(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> None:
-        """End the link of two records; where there is none nothing changes."""
+    def link(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> bool:
+        """Link two records; False when they are linked already."""
         self.type_id(origin, target)
-        self._links[origin.id, target.id].get(a, {}).pop(b, None)
-        self._links[target.id, origin.id].get(b, {}).pop(a, None)
+        linked = self._links[origin.id, target.id].setdefault(a, {})
+        if b in linked:
+            return False
+        linked[b] = None
+        self._links[target.id, origin.id].setdefault(b, {})[a] = None
+        return True
+
+    def unlink(self, origin: ObjectType, a: str, target: ObjectType, b: str) -> bool:
+        """End the link of two records; False when there is none."""
+        self.type_id(origin, target)
+        linked = self._links[origin.id, target.id].get(a, {})
+        if b not in linked:
+            return False
+        del linked[b], self._links[target.id, origin.id][b][a]
+        return True
 
     def of(self, origin: ObjectType, record_id: str, target: ObjectType) -> list[str]:
         """The ids linked to a record, oldest link first; live or not."""
@@ -70,3 +78,10 @@ class Associations:
                 back = self._links[to_id, from_id].setdefault(other, {})
                 back.pop(old, None)
                 back[new] = None
+
+    def drop(self, kind: ObjectType, record_id: str) -> None:
+        """Forget all links of a record."""
+        for (from_id, to_id), links in self._links.items():
+            if from_id == kind.id:
+                for other in links.pop(record_id, {}):
+                    del self._links[to_id, from_id][other][record_id]

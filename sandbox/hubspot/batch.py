@@ -210,5 +210,5 @@ def _apply(call: Call, kind: ObjectType, write: Write) -> tuple[dict, bool]:
     else:
         call.store.update(record, write.properties)
     for target, record_id in write.links:
-        call.store.links.link(kind, record.id, target, record_id)
+        call.store.link(kind, record.id, target, record_id)
     return record.as_json(write.properties), write.record is None

@@ -24,11 +24,20 @@ POST   /_sandbox/records/{type}                create as a HubSpot user would
 PATCH  /_sandbox/records/{type}/{id}           edit as a HubSpot user would
 DELETE /_sandbox/records/{type}/{id}           archive as a HubSpot user would
 POST   /_sandbox/records/{type}/{id}/restore   take out of the recycling bin
+POST   /_sandbox/records/{type}/{id}/forget    delete a contact for good, for privacy
+POST   /_sandbox/records/{type}/{id}/links/{to}/{to_id}
+                                               link with a record of the type ``to``; DELETE ends
 POST   /_sandbox/records/{type}/merge          ``{"primary", "merged", "new_id": false}``
+GET    /_sandbox/account                       ``{"portalId", "appId"}``
+GET    /_sandbox/webhooks                      where events go; how many are sent, pending, lost
+POST   /_sandbox/webhooks                      send them from now on, ``{"url", "secret", "types":
+                                               [], "seed": 7}`` and how; gives as GET does
+DELETE /_sandbox/webhooks                      send no more
 =============================================  ==================================================
 
 ``{type}`` is a type id or ``contacts``, ``bookings``, ``mock_exams``, ``exams``. Property values
-may be given bare or under ``properties``.
+may be given bare or under ``properties``. What a user does, ``?source=`` lets another do: a
+``workflow``, another ``application``, an ``import``.
 """
 
 import json
@@ -43,7 +52,8 @@ from starlette.routing import Route
 from sandbox.hubspot.definitions import FIELD_TYPES, ObjectType, Property
 from sandbox.hubspot.errors import HubSpotError
 from sandbox.hubspot.gate import Gate
-from sandbox.hubspot.record import USER, Record
+from sandbox.hubspot.posting import Poster
+from sandbox.hubspot.record import OTHERS, Record, Source
 from sandbox.hubspot.store import Store, require
 from sandbox.hubspot.values import unique_key
 
@@ -76,6 +86,13 @@ def routes(gate: Gate) -> list[Route]:
         ("PATCH", record, control.edit),
         ("DELETE", record, control.archive),
         ("POST", f"{record}/restore", control.restore),
+        ("POST", f"{record}/forget", control.forget),
+        ("POST", f"{record}/links/{{to}}/{{to_id}}", control.link),
+        ("DELETE", f"{record}/links/{{to}}/{{to_id}}", control.unlink),
+        ("GET", "/_sandbox/account", control.account),
+        ("GET", "/_sandbox/webhooks", control.webhooks),
+        ("POST", "/_sandbox/webhooks", control.subscribe),
+        ("DELETE", "/_sandbox/webhooks", control.unsubscribe),
     ]
     return [_route(gate.store, method, path, handler) for method, path, handler in table]
 
@@ -85,6 +102,7 @@ class Control:
 
     def __init__(self, gate: Gate) -> None:
         self._gate, self._store = gate, gate.store
+        self._poster = Poster(gate.store)
 
     def calls(self, request: Request, body: object) -> object:
         """What was called since the last reset."""
@@ -168,6 +186,7 @@ class Control:
         seconds = _object(body).get("advance_seconds", 0)
         for clock in {self._store.clock, self._gate.limits.clock}:
             clock.advance(float(seconds))
+        self._poster.wake()
         return {"now_ms": self._store.clock.ms()}
 
     def duplicates(self, request: Request, body: object) -> object:
@@ -181,28 +200,68 @@ class Control:
 
     def create(self, request: Request, body: object) -> object:
         """A record made by hand in HubSpot."""
-        kind = self._kind(request)
+        kind, source = self._kind(request), _source(request)
         properties = self._store.check(kind, _properties(body))
-        return self._shown(self._store.create(kind, properties, USER))
+        return self._shown(self._store.create(kind, properties, source))
 
     def edit(self, request: Request, body: object) -> object:
         """A record edited by hand in HubSpot."""
-        record = self._record(request)
+        record, source = self._record(request), _source(request)
         properties = self._store.check(record.type, _properties(body), record)
-        self._store.update(record, properties, USER)
+        self._store.update(record, properties, source)
         return self._shown(record)
 
     def archive(self, request: Request, body: object) -> object:
         """A record deleted by hand in HubSpot."""
         record = self._record(request)
-        self._store.archive(record)
+        self._store.archive(record, _source(request))
         return self._shown(record)
 
     def restore(self, request: Request, body: object) -> object:
         """A record taken out of the recycling bin."""
         record = self._record(request, archived=True)
-        self._store.restore(record)
+        self._store.restore(record, _source(request))
         return self._shown(record)
+
+    def forget(self, request: Request, body: object) -> object:
+        """A contact deleted for good, from the recycling bin too."""
+        kind, record_id = self._kind(request), request.path_params["id"]
+        live = self._store.get(kind, record_id)
+        record = require(live or self._store.get(kind, record_id, archived=True), kind, record_id)
+        self._store.forget(record, _source(request))
+        return {"forgotten": record_id}
+
+    def link(self, request: Request, body: object) -> object:
+        """Two records linked by hand."""
+        record, other = self._record(request), self._other(request)
+        self._store.link(record.type, record.id, other.type, other.id, _source(request))
+        return self._shown(record)
+
+    def unlink(self, request: Request, body: object) -> object:
+        """The link of two records ended by hand."""
+        record, other = self._record(request), self._other(request)
+        self._store.unlink(record.type, record.id, other.type, other.id, _source(request))
+        return self._shown(record)
+
+    def account(self, request: Request, body: object) -> object:
+        """Which account it is, and which application of it is ours."""
+        return {"portalId": self._store.portal_id, "appId": self._store.app_id}
+
+    def webhooks(self, request: Request, body: object) -> object:
+        """Where events go, and how many."""
+        return self._store.webhooks.as_json()
+
+    def subscribe(self, request: Request, body: object) -> object:
+        """Post events to a target from now on."""
+        self._store.webhooks.subscribe(**_object(body))
+        self._poster.start()
+        return self._store.webhooks.as_json()
+
+    def unsubscribe(self, request: Request, body: object) -> object:
+        """Post no more."""
+        self._poster.stop()
+        self._store.webhooks.end()
+        return self._store.webhooks.as_json()
 
     def merge(self, request: Request, body: object) -> object:
         """Two records merged by hand in HubSpot."""
@@ -227,6 +286,11 @@ class Control:
     def _record(self, request: Request, *, archived: bool = False) -> Record:
         kind, record_id = self._kind(request), request.path_params["id"]
         return require(self._store.get(kind, record_id, archived=archived), kind, record_id)
+
+    def _other(self, request: Request) -> Record:
+        kind = self._store.type(request.path_params["to"], by_name=True)
+        record_id = request.path_params["to_id"]
+        return require(self._store.get(kind, record_id), kind, record_id)
 
     def _shown(self, record: Record) -> dict:
         others = [t for t in self._store.types.values() if t is not record.type]
@@ -260,6 +324,14 @@ def _object(body: object) -> dict:
     if not isinstance(body, dict):
         raise ValueError("a JSON object is required")
     return body
+
+
+def _source(request: Request) -> Source:
+    """Who does it: a user, or the one named; ValueError for nobody there is."""
+    name = request.query_params.get("source", "user")
+    if name not in OTHERS:
+        raise ValueError(f"no source {name!r}; there are {sorted(OTHERS)}")
+    return OTHERS[name]
 
 
 def _definition(body: dict) -> Property:

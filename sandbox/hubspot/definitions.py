@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sandbox.hubspot.errors import invalid
 
+CONTACT_TYPE, NOTE_TYPE = "0-1", "0-46"
 BOOKING_TYPE, EXAM_TYPE = "2-50158943", "2-50158913"
 FIELD_TYPES = {
     "string": "text",
@@ -100,7 +101,7 @@ class ObjectType:
 
     def scope(self, verb: str) -> str:
         """The OAuth scope that reads or writes this type; notes go with contacts."""
-        family = "contacts" if self.id in ("0-1", "0-46") else "custom"
+        family = "contacts" if self.id in (CONTACT_TYPE, NOTE_TYPE) else "custom"
         return f"crm.objects.{family}.{verb}"
 
 
@@ -135,7 +136,7 @@ def account_types(unique: bool = True, keys: bool = True) -> dict[str, ObjectTyp
 
     types = (
         ObjectType(
-            id="0-1",
+            id=CONTACT_TYPE,
             name="contact",
             plural="contacts",
             aliases=("contacts", "contact"),
@@ -201,7 +202,7 @@ def account_types(unique: bool = True, keys: bool = True) -> dict[str, ObjectTyp
             ),
         ),
         ObjectType(
-            id="0-46",
+            id=NOTE_TYPE,
             name="note",
             plural="notes",
             aliases=("notes", "note"),

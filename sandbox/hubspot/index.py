@@ -1,6 +1,6 @@
 """The search index: a copy of the records that may be some seconds behind."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 
@@ -25,6 +25,13 @@ class SearchIndex:
         """Note a write; it becomes visible when the lag has passed."""
         self._waiting.append((now_ms, record, record.version))
         self._catch_up(now_ms)
+
+    def drop(self, record: Record) -> None:
+        """Forget a record."""
+        order = self._order[record.type.id]
+        self._waiting = deque(entry for entry in self._waiting if entry[1] is not record)
+        if self._versions[record.type.id].pop(int(record.id), None) is not None:
+            del order[bisect_left(order, int(record.id))]
 
     def above(self, kind: ObjectType, last: int, now_ms: int) -> Iterator[tuple[Record, Version]]:
         """What search sees of a type, ids above ``last``, ascending."""

@@ -39,7 +39,7 @@ def associate_default(call: Call) -> Reply:
             errors.append(error.entry(fromObjectId=[a], toObjectId=[b]))
             continue
         a, b = (record.id for _, _, record in ends)
-        call.store.links.link(origin, a, target, b)
+        call.store.link(origin, a, target, b)
         results.append(_default(a, b, there))
         results.append(_default(b, a, back))
     return batch_reply(call, results, errors)
@@ -54,7 +54,7 @@ def archive(call: Call) -> Reply:
         except (KeyError, TypeError):
             raise invalid("Some required fields were not set: [from, to]") from None
         for a, b in ends:
-            call.store.links.unlink(origin, a, target, b)
+            call.store.unlink(origin, a, target, b)
     return batch_reply(call, [], [])
 
 

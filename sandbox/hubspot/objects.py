@@ -49,7 +49,7 @@ def create(call: Call) -> Reply:
     links = inline_links(call, kind, body.get("associations") or [])
     record = call.store.create(kind, properties)
     for target, record_id in links:
-        call.store.links.link(kind, record.id, target, record_id)
+        call.store.link(kind, record.id, target, record_id)
     return Reply(201, record.as_json(properties))
 
 

@@ -1,21 +1,35 @@
-"""What others do in the account between our requests: its users, and another application.
+"""What others do in the account between our requests: its users, its workflows, another
+application.
 
 Drawn by a seed, one action at a time: a record edited, archived, restored or merged with another,
-search falling behind, another application taking part of the calls.
+search falling behind, another application taking part of the calls. Where a weight is given,
+also: a balance topped up, a value written by a workflow, a link made or ended, a contact
+forgotten.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable
 
-from sandbox.hubspot.definitions import ObjectType, Property
+from sandbox.hubspot.definitions import CONTACT_TYPE, ObjectType, Property
 from sandbox.hubspot.errors import HubSpotError
 from sandbox.hubspot.limits import Limits
-from sandbox.hubspot.record import USER, Record
+from sandbox.hubspot.record import USER, WORKFLOW, Record, Source
 from sandbox.hubspot.store import Store
 
 # How often each action is drawn, against the others; 0 never.
-WEIGHTS = {"edit": 10, "archive": 2, "restore": 2, "merge": 2, "lag": 1, "other_application": 1}
+WEIGHTS = {
+    "edit": 10,
+    "archive": 2,
+    "restore": 2,
+    "merge": 2,
+    "lag": 1,
+    "other_application": 1,
+    "top_up": 0,
+    "workflow": 0,
+    "link": 0,
+    "forget": 0,
+}
 _LAGS = (0, 1, 5, 30, 120)
 _WORDS = ("Leeds", "London", "Online", "yes", "no", "left", "right")
 _ALL = 1_000_000_000
@@ -38,6 +52,10 @@ class People:
             "merge": self._merge,
             "lag": self._lag,
             "other_application": self._other_application,
+            "top_up": self._top_up,
+            "workflow": lambda: self._edit(WORKFLOW),
+            "link": self._link,
+            "forget": self._forget,
         }
         self.start(0, 0.0)
 
@@ -104,21 +122,21 @@ class People:
             "done": dict(self._done),
         }
 
-    def _edit(self) -> dict | None:
+    def _edit(self, source: Source = USER) -> dict | None:
         (record,) = self._some(1) or [None]
         if record is None:
             return None
         kind = record.type
         chosen = self._rng.choice([p for p in kind.properties.values() if _editable(p, kind)])
         value = self._value(chosen)
-        self._store.update(record, self._store.check(kind, {chosen.name: value}, record), USER)
+        self._store.update(record, self._store.check(kind, {chosen.name: value}, record), source)
         return {"type": kind.plural, "id": record.id, "properties": {chosen.name: value}}
 
     def _archive(self) -> dict | None:
         (record,) = self._some(1) or [None]
         if record is None:
             return None
-        self._store.archive(record)
+        self._store.archive(record, USER)
         return {"type": record.type.plural, "id": record.id}
 
     def _restore(self) -> dict | None:
@@ -154,10 +172,59 @@ class People:
         self._limits.change(taken)
         return taken
 
-    def _some(self, number: int, *, archived: bool = False) -> list[Record] | None:
+    def _top_up(self) -> dict | None:
+        """A number is added to a balance of a contact: what is written is the sum, as it is what
+        people see and type."""
+        (record,) = self._some(1, types=self._contacts()) or [None]
+        if record is None:
+            return None
+        kind = record.type
+        numbers = [p for p in kind.properties.values() if p.type == "number" and _editable(p, kind)]
+        if not numbers:
+            return None
+        name, added = self._rng.choice(numbers).name, self._rng.randint(1, 5)
+        seen = record.version.properties.get(name, "0")
+        value = f"{float(seen) + added:.15g}"
+        self._store.update(record, self._store.check(kind, {name: value}, record), USER)
+        return {"type": kind.plural, "id": record.id, "properties": {name: value}, "added": added}
+
+    def _link(self) -> dict | None:
+        """A record linked with one of another type, or, as often, a link of it ended."""
+        (record,) = self._some(1) or [None]
+        if record is None:
+            return None
+        ended = self._rng.random() < 0.5
+        others = [kind for kind in self._types if kind is not record.type]
+        found = [other for kind in others for other in self._linked(record, kind, ended)]
+        if not found:
+            return None
+        other = self._rng.choice(found)
+        change = self._store.unlink if ended else self._store.link
+        change(record.type, record.id, other.type, other.id, USER)
+        to = {"to": other.type.plural, "to_id": other.id}
+        return {"type": record.type.plural, "id": record.id, "ended": ended} | to
+
+    def _linked(self, record: Record, kind: ObjectType, linked: bool) -> list[Record]:
+        """The live records of a type that are linked with a record, or are not."""
+        ids = set(self._store.links.of(record.type, record.id, kind))
+        return [one for one in self._store.live(kind) if (one.id in ids) == linked]
+
+    def _forget(self) -> dict | None:
+        (record,) = self._some(1, types=self._contacts()) or [None]
+        if record is None:
+            return None
+        self._store.forget(record)
+        return {"type": record.type.plural, "id": record.id}
+
+    def _contacts(self) -> list[ObjectType]:
+        return [kind for kind in self._types if kind.id == CONTACT_TYPE]
+
+    def _some(
+        self, number: int, *, archived: bool = False, types: list[ObjectType] | None = None
+    ) -> list[Record] | None:
         """Records of one type, drawn among the types that have so many."""
         found = []
-        for kind in self._types:
+        for kind in self._types if types is None else types:
             records, _ = self._store.page(kind, 0, _ALL, archived=archived)
             if len(records) >= number:
                 found.append(records)

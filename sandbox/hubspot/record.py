@@ -15,10 +15,14 @@ class Source(NamedTuple):
     id: str
 
 
-API = Source("INTEGRATION", "2718281")
 USER = Source("CRM_UI", "userId:31415926")
+WORKFLOW = Source("AUTOMATION_PLATFORM", "enrollmentId:5772156649")
+APPLICATION = Source("INTEGRATION", "1414213")
 IMPORT = Source("IMPORT", "1618033")
 MERGE = Source("MERGE_OBJECTS", "userId:31415926")
+
+# Those who write but for our own application, by the names the control routes have for them.
+OTHERS = {"user": USER, "workflow": WORKFLOW, "application": APPLICATION, "import": IMPORT}
 
 
 class Entry(NamedTuple):
@@ -74,16 +78,17 @@ class Record:
             return iso(version.updated_ms)
         return version.properties.get(name)
 
-    def write(self, properties: dict[str, str], source: Source, at_ms: int) -> None:
-        """Apply stored values; "" clears.
+    def write(self, properties: dict[str, str], source: Source, at_ms: int) -> dict[str, str]:
+        """Apply stored values; "" clears. Gives those that differ from what they replace.
 
         The modified date moves even when no value differs, but the history only grows by values
         that do, and keeps ``type.history_depth`` of them, newest first.
         """
-        merged = dict(self.version.properties)
+        merged, changed = dict(self.version.properties), {}
         for name, value in properties.items():
             if merged.get(name, "") == value:
                 continue
+            changed[name] = value
             entries = self.history.setdefault(name, [])
             entries.insert(0, Entry(value, at_ms, source))
             del entries[self.type.history_depth :]
@@ -92,6 +97,7 @@ class Record:
             else:
                 merged[name] = value
         self.version = Version(merged, at_ms)
+        return changed
 
     def as_json(
         self,

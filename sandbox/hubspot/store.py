@@ -8,12 +8,18 @@ request atomic, whatever threads the application runs in.
 import random
 import threading
 import uuid
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 
 from sandbox.hubspot.associations import Associations
 from sandbox.hubspot.clock import Clock
-from sandbox.hubspot.definitions import ObjectType, Property, account_types, find_type
+from sandbox.hubspot.definitions import (
+    CONTACT_TYPE,
+    ObjectType,
+    Property,
+    account_types,
+    find_type,
+)
 from sandbox.hubspot.errors import (
     Problem,
     conflict,
@@ -21,13 +27,16 @@ from sandbox.hubspot.errors import (
     invalid_properties,
     not_found,
 )
+from sandbox.hubspot.events import Events
 from sandbox.hubspot.index import SearchIndex
-from sandbox.hubspot.record import API, MERGE, Record, Source, Version
+from sandbox.hubspot.record import MERGE, USER, Record, Source, Version
 from sandbox.hubspot.values import stored, unique_key
+from sandbox.hubspot.webhooks import Webhooks
 
 Rule = Callable[[ObjectType, str, str], str | None]
 
 _FIRST_ID = 32_104_550_000
+APP_ID, PORTAL_ID = 2_718_281, 24_601_337
 
 
 class Store:
@@ -38,6 +47,8 @@ class Store:
         clock: the account's time.
         unique: False leaves ``student_id`` and ``booking_id`` without a unique constraint.
         keys: False leaves them out altogether.
+        app_id: our own application, as histories and events name it.
+        portal_id: the account, as events name it.
     """
 
     def __init__(
@@ -46,6 +57,8 @@ class Store:
         clock: Clock | None = None,
         unique: bool = True,
         keys: bool = True,
+        app_id: int = APP_ID,
+        portal_id: int = PORTAL_ID,
     ) -> None:
         self.clock = clock or Clock()
         self.rng = random.Random(seed)
@@ -54,6 +67,10 @@ class Store:
         self.lock = threading.RLock()
         self.links = Associations(self.types)
         self.index = SearchIndex(self.types)
+        self.app_id, self.portal_id = app_id, portal_id
+        self.own = Source("INTEGRATION", str(app_id))
+        self.events = Events(portal_id, app_id)
+        self.webhooks = Webhooks(self.clock, self.events)
         self._last_id = _FIRST_ID
         self._records: dict[str, dict[str, Record]] = {t: {} for t in self.types}
         self._order: dict[str, list[int]] = {t: [] for t in self.types}
@@ -96,10 +113,9 @@ class Store:
 
         The id of a merged record is gone, or with ``follow`` that of the record it became.
         """
-        records = self._records[kind.id]
-        record = records.get(record_id)
-        while follow and record is not None and record.merged_into is not None:
-            record = records[record.merged_into]
+        record = self._records[kind.id].get(record_id)
+        if follow and record is not None:
+            record = self._became(record)
         if record is None or record.merged_into is not None:
             return None
         return record if (record.archived_ms is not None) == archived else None
@@ -190,37 +206,56 @@ class Store:
         self,
         kind: ObjectType,
         properties: dict[str, str],
-        source: Source = API,
+        source: Source | None = None,
         at_ms: int | None = None,
     ) -> Record:
-        """A new record from checked values, created now or at ``at_ms``."""
-        at_ms = self.clock.ms() if at_ms is None else at_ms
-        self._last_id += self.rng.randint(1, 9)
-        record = Record(kind, str(self._last_id), at_ms, Version({}, at_ms))
-        record.write(properties, source, at_ms)
-        self._records[kind.id][record.id] = record
-        insort(self._order[kind.id], self._last_id)
-        self._claim(record)
-        self.index.put(record, self.clock.ms())
+        """A new record from checked values, created now or at ``at_ms``, by us or a source."""
+        source = source or self.own
+        record = self._new(kind, properties, source, at_ms)
+        self.events.created(record, source)
         return record
 
-    def update(self, record: Record, properties: dict[str, str], source: Source = API) -> None:
-        """Write checked values into a record."""
-        self._release(record)
-        record.write(properties, source, self.clock.ms())
-        self._claim(record)
-        self.index.put(record, self.clock.ms())
+    def update(
+        self, record: Record, properties: dict[str, str], source: Source | None = None
+    ) -> None:
+        """Write checked values into a record. No two writes of one share a millisecond: the later
+        is dated ahead of the clock."""
+        source = source or self.own
+        self.events.changed(record, self._write(record, properties, source), source)
 
-    def archive(self, record: Record) -> None:
+    def archive(self, record: Record, source: Source | None = None) -> None:
         """Move to the recycling bin; the modified date stays, unique values become free."""
         self._release(record)
         record.archived_ms = self.clock.ms()
+        self.events.deleted(record, source or self.own, record.archived_ms)
 
-    def restore(self, record: Record) -> None:
+    def restore(self, record: Record, source: Source = USER) -> None:
         """Take out of the recycling bin; 409 when another record took a unique value."""
         self._check_unique(record.type, record.version.properties, None, False)
         record.archived_ms = None
         self._claim(record)
+        self.events.restored(record, source, self.clock.ms())
+
+    def forget(self, record: Record, source: Source = USER) -> None:
+        """Delete a contact for good, with all that was merged into it, from wherever it is.
+
+        Raises:
+            ValueError: a record of another type.
+        """
+        kind, records = record.type, self._records[record.type.id]
+        if kind.id != CONTACT_TYPE:
+            raise ValueError(f"no {kind.name} is deleted for privacy, contacts are")
+        if live := record.live:
+            self._release(record)
+        for one in [r for r in records.values() if self._became(r) is record]:
+            self.links.drop(kind, one.id)
+            self.index.drop(one)
+            del self._order[kind.id][bisect_left(self._order[kind.id], int(one.id))]
+        kept = {i: r for i, r in records.items() if self._became(r) is not record}
+        self._records[kind.id] = kept
+        if live:
+            self.events.deleted(record, source, self.clock.ms())
+        self.events.forgotten(record, source, self.clock.ms())
 
     def merge(self, primary: Record, other: Record, *, new_id: bool = False) -> Record:
         """Merge ``other`` into ``primary``: its values fill gaps, its links move, its id is gone.
@@ -234,20 +269,70 @@ class Store:
             The record that is left, with ``hs_merged_object_ids``, ``;``-separated.
         """
         kind, gone = primary.type, [other] + ([primary] if new_id else [])
-        values = other.version.properties | primary.version.properties
-        merged = [values.get("hs_merged_object_ids", ""), *(r.id for r in gone)]
+        had = primary.version.properties
+        values = other.version.properties | had
+        merged = [values.pop("hs_merged_object_ids", ""), *(r.id for r in gone)]
+        moved = {name: value for name, value in values.items() if name not in had}
         values["hs_merged_object_ids"] = ";".join(filter(None, merged))
         for record in gone:
             self._release(record)
         if new_id:
-            result = self.create(kind, values, MERGE)
+            result = self._new(kind, values, MERGE)
         else:
             result = primary
-            self.update(primary, values, MERGE)
+            self._write(primary, values, MERGE)
         for record in gone:
             record.merged_into = result.id
             self.links.move(kind, record.id, result.id)
+        self.events.merged(primary, other, result, len(moved), USER)
+        self.events.changed(result, moved, MERGE)
         return result
+
+    def link(
+        self, origin: ObjectType, a: str, target: ObjectType, b: str, source: Source | None = None
+    ) -> None:
+        """Link two records; linking again changes nothing."""
+        if self.links.link(origin, a, target, b):
+            ends, now = ((origin, a), (target, b)), self.clock.ms()
+            self.events.linked(ends, source or self.own, now, removed=False)
+
+    def unlink(
+        self, origin: ObjectType, a: str, target: ObjectType, b: str, source: Source | None = None
+    ) -> None:
+        """End the link of two records; where there is none nothing changes."""
+        if self.links.unlink(origin, a, target, b):
+            ends, now = ((origin, a), (target, b)), self.clock.ms()
+            self.events.linked(ends, source or self.own, now, removed=True)
+
+    def _new(
+        self,
+        kind: ObjectType,
+        properties: dict[str, str],
+        source: Source,
+        at_ms: int | None = None,
+    ) -> Record:
+        at_ms = self.clock.ms() if at_ms is None else at_ms
+        self._last_id += self.rng.randint(1, 9)
+        record = Record(kind, str(self._last_id), at_ms, Version({}, at_ms))
+        record.write(properties, source, at_ms)
+        self._records[kind.id][record.id] = record
+        insort(self._order[kind.id], self._last_id)
+        self._claim(record)
+        self.index.put(record, self.clock.ms())
+        return record
+
+    def _write(self, record: Record, properties: dict[str, str], source: Source) -> dict[str, str]:
+        self._release(record)
+        at_ms = max(self.clock.ms(), record.version.updated_ms + 1)
+        changed = record.write(properties, source, at_ms)
+        self._claim(record)
+        self.index.put(record, self.clock.ms())
+        return changed
+
+    def _became(self, record: Record) -> Record:
+        while record.merged_into is not None:
+            record = self._records[record.type.id][record.merged_into]
+        return record
 
     def _check_unique(
         self,

@@ -391,7 +391,8 @@ def peopled(hubspot, **people):
 
 
 def test_others_do_everything_by_a_seed(hubspot):
-    people = peopled(hubspot, seed=7, intensity=1)
+    asked = {"top_up": 5, "workflow": 5, "link": 5, "forget": 1}
+    people = peopled(hubspot, seed=7, intensity=1, weights=asked)
     limits(hubspot, burst=10_000)
     for _ in range(300):
         hubspot.get(f"{OBJECTS}/{EXAMS}")
@@ -414,6 +415,21 @@ def test_others_do_the_same_for_the_same_seed():
 
     assert run(7) == run(7)
     assert run(7) != run(8)
+
+
+def test_what_no_weight_is_given_to_is_never_done(hubspot):
+    weights = peopled(hubspot, seed=7, intensity=1)["weights"]
+    limits(hubspot, burst=10_000)
+    for _ in range(200):
+        hubspot.get(f"{OBJECTS}/{EXAMS}")
+    done = hubspot.get("/_sandbox/people").json()["done"]
+    assert set(done) == {name for name, weight in weights.items() if weight}
+    assert {name for name, weight in weights.items() if not weight} == {
+        "top_up",
+        "workflow",
+        "link",
+        "forget",
+    }
 
 
 def test_nobody_acts_until_asked_to(hubspot):

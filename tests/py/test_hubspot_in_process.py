@@ -180,7 +180,7 @@ def test_late_requests_go_on_in_the_order_of_their_moments(here):
 
 def test_the_example_of_the_page_runs():
     page = (Path(sandbox.hubspot.__file__).parent / "README.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     made = {}
     exec(example, made)
     with httpx.Client(transport=made["transport"], base_url="http://x") as hubspot:

@@ -100,7 +100,7 @@ class Account:
 
     def link(self, booking: str, name: str, other: str) -> None:
         """A link made by hand."""
-        self.store.links.link(self.kind(BOOKINGS), booking, self.kind(name), other)
+        self.store.link(self.kind(BOOKINGS), booking, self.kind(name), other, USER)
 
     # What requests say
 
