@@ -6,6 +6,8 @@ from glue.rpc import BOOKINGS, CONTACTS, EXAMS
 # Exams and contacts first, so that a booking finds them.
 ORDER = (EXAMS, CONTACTS, BOOKINGS)
 CONTACT_TYPE = "contacts"
+# Our own figure: it is compared, and never taken.
+FIGURE = "total_bookings"
 # HubSpot returns only a few standard properties unless asked for each by name.
 PROPERTIES = {
     EXAMS: (
@@ -17,7 +19,6 @@ PROPERTIES = {
         "end_time",
         "location",
         "capacity",
-        "total_bookings",
         "is_active",
         "scheduled_activation_at",
     ),
