@@ -16,6 +16,7 @@ from glue import (
     cli_import,
     cli_poll,
     cli_queue,
+    cli_serve,
     config,
     display,
     doctor,
@@ -172,5 +173,6 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
 
 
 main.add_command(cli_events.main)
+main.add_command(cli_serve.serve)
 main.add_command(cli_poll.poll)
 main.add_command(cli_import.import_command)

@@ -312,6 +312,10 @@ class Rpc:
         """Every group of consumers with its position."""
         return self.call("hubspot_sync.group_positions")
 
+    def store_events(self, events: list[Any], types: dict[str, str]) -> dict[str, int]:
+        """Stores a webhook's events: stored, duplicates, ignored. types: {objectTypeId: table}."""
+        return self.call("hubspot_sync.store_events", p_events=events, p_types=types)[0]
+
     def poll_state(self, task: str, table: str) -> PollPass:
         """From where a table is to be searched for what changed."""
         return PollPass(**self.call("hubspot_sync.poll_state", p_task=task, p_table=table)[0])
