@@ -49,6 +49,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   v_now := hubspot_sync.clock();
   if p_records <> '[]' then
+    perform hubspot_sync.note_overwritten(p_table, p_epoch, p_records);
     select coalesce(a.applied, 0), coalesce(a.refused, '{}'), coalesce(a.stale, '{}')
       into v_applied, v_refused, v_stale
       from hubspot_sync.apply_records(p_table, p_records) a;
@@ -58,7 +59,7 @@ begin
                    where g.value -> 'nowhere' is distinct from 'true');
   if v_lost <> '{}' then
     v_unbelieved := hubspot_sync.apply_gone(p_table, to_jsonb(v_lost));
-    v_gone := cardinality(v_lost) - (select count(*) from jsonb_object_keys(v_unbelieved));
+    v_gone := cardinality(v_lost) - (select count(*)::integer from jsonb_object_keys(v_unbelieved));
     v_refused := v_refused || v_unbelieved;
   end if;
 
