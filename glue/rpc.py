@@ -472,6 +472,10 @@ class Rpc:
             "hubspot_sync.import_page", p_table=table, p_records=records, p_after=after
         )[0]
 
+    def finish_import(self) -> int:
+        """Gives every exam the figure of its bookings; how many changed."""
+        return self.value("hubspot_sync.finish_import")
+
     def import_summary(self) -> list[dict[str, Any]]:
         """What the last import read, and what is here; a row a table."""
         return self.call("hubspot_sync.import_summary")
