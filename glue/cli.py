@@ -10,11 +10,20 @@ import sys
 
 import click
 
-from glue import budget, cli_drain, cli_events, cli_queue, config, display, doctor, importing
+from glue import (
+    cli_drain,
+    cli_events,
+    cli_import,
+    cli_poll,
+    cli_queue,
+    cli_serve,
+    config,
+    display,
+    doctor,
+)
 from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
-from glue.hubspot import HubSpot
 from glue.rpc import Rpc
 
 
@@ -41,35 +50,6 @@ main.add_command(cli_drain.drain)
 main.add_command(cli_drain.push)
 main.add_command(cli_queue.queue)
 main.add_command(cli_queue.prune)
-
-
-@main.command("import")
-@json_option
-def import_command(as_json: bool) -> None:
-    """Bring HubSpot's exams and contacts into Postgres. Safe to run again.
-
-    \b
-    Example:
-      glue import
-    """
-    with (
-        connect(config.database_url()) as connection,
-        HubSpot(config.hubspot()) as hubspot,
-        display.spinner("importing", quiet=as_json) as progress,
-    ):
-        rpc = Rpc(connection)
-        hubspot.meter = budget.Budget(rpc)
-        report = importing.run(rpc, hubspot, lambda _, count: progress(count))
-    if as_json:
-        print_json(dataclasses.asdict(report))
-    else:
-        told(f"{report.exams} exams and {report.contacts} contacts; {report.refused} refused")
-    if report.refused:
-        click.echo(
-            f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",
-            err=True,
-        )
-        sys.exit(1)
 
 
 @main.command("advance")
@@ -193,3 +173,6 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
 
 
 main.add_command(cli_events.main)
+main.add_command(cli_serve.serve)
+main.add_command(cli_poll.poll)
+main.add_command(cli_import.import_command)

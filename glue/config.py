@@ -10,6 +10,10 @@ from glue.errors import ConfigError
 # Version 2026-09 is pinned: HubSpot ships a new one each March and September.
 API_VERSION = "2026-09"
 HUBSPOT = "https://api.hubapi.com"
+CONTACT_TYPE = "0-1"
+TYPE = r"[A-Za-z0-9_-]+"
+SECRET = "what «openssl rand -hex 32» prints"
+SHORTEST_SECRET = 16
 ADDRESS = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 
 
@@ -26,6 +30,23 @@ class HubSpotConfig:
     booking_type: str
     exam_type: str
     timeout: float = 20.0
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """What `glue serve` must know. Of a secret there are two while it is rotated, else one.
+
+    public_url: the address HubSpot posts to, exactly as HubSpot has it. types: {objectTypeId:
+    table}. A path whose secret is not set stays shut.
+    """
+
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    public_url: str
+    types: dict[str, str]
+    client_secrets: tuple[str, ...] = field(repr=False)
+    sync_secrets: tuple[str, ...] = field(repr=False)
+    door_secrets: tuple[str, ...] = field(repr=False)
 
 
 def database_url(env: Mapping[str, str] = os.environ) -> str:
@@ -61,9 +82,64 @@ def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
         base_url=base_url.rstrip("/"),
         # A header holds nothing else, and who builds it would tell the token in its error.
         access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app", r"[!-~]+"),
-        booking_type=_need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678", r"[A-Za-z0-9_-]+"),
-        exam_type=_need(env, "HUBSPOT_EXAM_TYPE", "2-12345679", r"[A-Za-z0-9_-]+"),
+        booking_type=_need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678", TYPE),
+        exam_type=_need(env, "HUBSPOT_EXAM_TYPE", "2-12345679", TYPE),
     )
+
+
+def object_types(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The tables of HubSpot's object types, by HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE."""
+    return {
+        CONTACT_TYPE: "hubspot_contact_credits",
+        _need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678", TYPE): "hubspot_bookings",
+        _need(env, "HUBSPOT_EXAM_TYPE", "2-12345679", TYPE): "hubspot_mock_exams",
+    }
+
+
+def serve(env: Mapping[str, str] = os.environ) -> ServeConfig:
+    """WEBHOOK_PUBLIC_URL, the secrets, and where to store. Raises ConfigError.
+
+    A secret that is easily guessed is refused, and one that would open two doors.
+    """
+    url = _need(env, "WEBHOOK_PUBLIC_URL", "https://sync.example.org/webhooks/hubspot", r"[!-~]+")
+    if not re.fullmatch(r"https?://[^/?#]+/[^#]*", url):
+        raise ConfigError(
+            "WEBHOOK_PUBLIC_URL is no address with a path",
+            "Give the address exactly as HubSpot has it, for example "
+            "https://sync.example.org/webhooks/hubspot",
+        )
+    sync, door = _secrets(env, "SYNC_SECRET"), _secrets(env, "DOOR_SECRET")
+    client = _secrets(env, "HUBSPOT_CLIENT_SECRET")
+    if not client:
+        _need(env, "HUBSPOT_CLIENT_SECRET", "the client secret of your app")
+    if len({*sync, *door, *client}) < len(set(sync)) + len(set(door)) + len(set(client)):
+        raise ConfigError(
+            "SYNC_SECRET, DOOR_SECRET and HUBSPOT_CLIENT_SECRET share a value",
+            "Give each a value of its own: openssl rand -hex 32",
+        )
+    return ServeConfig(
+        database_url=database_url(env),
+        redis_url=redis_url(env),
+        public_url=url,
+        types=object_types(env),
+        client_secrets=client,
+        sync_secrets=sync,
+        door_secrets=door,
+    )
+
+
+def _secrets(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """A secret, and the one before it while it is rotated; none where it is not set."""
+    if not env.get(name, "").strip():
+        return ()
+    names = [name, f"{name}_PREVIOUS"]
+    values = tuple(_need(env, n, SECRET, r"[!-~]+") for n in names if env.get(n, "").strip())
+    for one, value in zip(names, values, strict=False):
+        if len(value) < SHORTEST_SECRET:
+            raise ConfigError(
+                f"{one} has fewer than {SHORTEST_SECRET} characters", f"export {one}={SECRET!r}"
+            )
+    return values
 
 
 def _need(env: Mapping[str, str], name: str, example: str, form: str = r"[\s\S]+") -> str:

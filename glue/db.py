@@ -12,10 +12,11 @@ from glue.errors import Busy, ConfigError, DatabaseError, Refused, SchemaMissing
 NOT_UNICODE = "22021"  # psycopg finds it before Postgres does
 
 
-def connect(url: str) -> psycopg.Connection:
+def connect(url: str, *, timeout: int = 10) -> psycopg.Connection:
     """A connection in autocommit: every call is a transaction of its own, none stays open.
 
-    Rows are dicts. Statements are never prepared, so a transaction pooler may stand between.
+    timeout: seconds to wait for each of the server's addresses, at least 2. Rows are dicts.
+    Statements are never prepared, so a transaction pooler may stand between.
     Raises DatabaseError when the server cannot be reached, ConfigError when nobody could read the
     url, without telling it: a password may be what is wrong.
     """
@@ -28,7 +29,11 @@ def connect(url: str) -> psycopg.Connection:
         ) from error
     with translated():
         return psycopg.connect(
-            url, autocommit=True, row_factory=dict_row, prepare_threshold=None, connect_timeout=10
+            url,
+            autocommit=True,
+            row_factory=dict_row,
+            prepare_threshold=None,
+            connect_timeout=timeout,
         )
 
 
@@ -63,4 +68,6 @@ def translated() -> Iterator[None]:
         if isinstance(error, psycopg.DataError) and not code:
             raise Refused(NOT_UNICODE, reason) from error
         kind = Busy if code in ("40P01", "40001", "55P03") else DatabaseError
-        raise kind(f"Postgres failed ({code}): {reason}") from error
+        failure = kind(f"Postgres failed ({code}): {reason}")
+        failure.code = code
+        raise failure from error

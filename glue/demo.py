@@ -151,6 +151,7 @@ class _Demo:
             # the notes of the same contacts; the exams' counts.
             "hubspot_calls_minimum": math.ceil(imported.exams / BATCH)
             + math.ceil(imported.contacts / BATCH)
+            + 1  # the page that tells that there are no bookings yet
             + 3 * batches
             + 2 * math.ceil(len(self.touched) / BATCH)
             + math.ceil((1 + other_exams) / BATCH),

@@ -13,12 +13,15 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.table import Column, Table
 from rich.text import Text
@@ -61,6 +64,33 @@ def spinner(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def bars(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar a table, with its rate and the time that is left.
+
+    Yields a function told of a table, how many more of its records are done, and how many there
+    are in all (None: as before, or not known).
+    """
+    columns = (
+        TextColumn("{task.description:<9}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(table: str, count: int, total: int | None) -> None:
+            if table not in tasks:
+                tasks[table] = progress.add_task(TABLES[table], total=None)
+            progress.update(tasks[table], advance=count)
+            if total is not None:
+                progress.update(tasks[table], total=total)
+
+        yield told
 
 
 class Step:
@@ -466,3 +496,42 @@ def letters(rows: list[dict[str, Any]]) -> None:
             Text(row["error"]),
         )
     out.print(table)
+
+
+def polled(report: Any, *, watched: bool) -> None:
+    """What a poll found. watched: else only what is wrong is told."""
+    if watched:
+        counts = ", ".join(
+            f"{TABLES[name]} {table.queued} of {table.checked}"
+            for name, table in report.tables.items()
+        )
+        again = "" if report.every is None else f"; next in {age(timedelta(seconds=report.every))}"
+        plain(f"to be read: {counts or 'nothing'}{again}")
+        for name in report.skipped:
+            plain(f"{TABLES[name]}: paused, not looked at", "yellow")
+    for error in report.errors:
+        plain(error, "yellow", err)
+
+
+def imported(report: Any, refused: list[dict[str, Any]], *, watched: bool) -> None:
+    """What an import brought, beside what is here; what could not be taken, on stderr."""
+    if watched:
+        table = Table("table", "in HubSpot", "applied", "refused", "here", "")
+        for column in table.columns[1:5]:
+            column.justify = "right"
+        for row in report.tables:
+            counts = (str(row[name]) for name in ("read", "applied", "refused", "here"))
+            table.add_row(TABLES[row["table_name"]], *counts, _remark(row))
+        _whole(table)
+    for row in refused:
+        name = f"{TABLES[row['table_name']]} {row['hubspot_id']}"
+        plain(f"{name}: {row['reason']}", "yellow", err)
+
+
+def _remark(row: dict[str, Any]) -> str:
+    """What a person should know of a table after an import."""
+    if row["seats_wrong"]:
+        return f"{row['seats_wrong']} seat counters are wrong: glue verify"
+    if row["unlinked"]:
+        return f"{row['unlinked']} without their exam or contact"
+    return "seat counters are right" if row["seats_wrong"] == 0 else ""

@@ -64,7 +64,10 @@ class ConfigError(GlueError):
 
 
 class DatabaseError(GlueError):
+    """Postgres cannot be reached, or failed. code: the SQLSTATE, empty where it did not answer."""
+
     exit_code = 75
+    code = ""
 
 
 class Busy(DatabaseError):

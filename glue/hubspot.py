@@ -7,6 +7,8 @@ glue.errors. Batches hold at most 100 inputs (HubSpot's limit).
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import httpx
@@ -21,6 +23,8 @@ LOCKED = 423
 MIGRATING = 477
 ID = re.compile(r"[0-9]{1,20}")
 POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING")
+# The property that has a record's modified date, where it is not hs_lastmodifieddate.
+MODIFIED = {"contacts": "lastmodifieddate"}
 
 
 class Meter(Protocol):
@@ -54,6 +58,20 @@ class BatchResult:
     missing: set[str] = field(default_factory=set)
     existing: dict[str, str] = field(default_factory=dict)
     untraced: str | None = None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A page of a search for what changed.
+
+    rows: [{id, version}] by ascending id; version is when the record was changed last, None where
+    that could not be read. after: the id to go on after, None: this is the last page. at: when
+    HubSpot answered, by its own clock, None where it does not say.
+    """
+
+    rows: list[dict[str, str | None]]
+    after: str | None
+    at: datetime | None
 
 
 class HubSpot:
@@ -94,12 +112,21 @@ class HubSpot:
         self.close()
 
     def list_objects(
-        self, object_type: str, properties: Iterable[str], after: str | None = None
+        self,
+        object_type: str,
+        properties: Iterable[str],
+        after: str | None = None,
+        *,
+        archived: bool = False,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """A page of 100 records, and the cursor of the next page or None."""
-        params = {"limit": str(BATCH), "properties": ",".join(properties)}
+        params = {"limit": str(BATCH)}
+        if names := ",".join(properties):
+            params["properties"] = names
         if after:
             params["after"] = after
+        if archived:
+            params["archived"] = "true"
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
         following = _dict(_dict(body.get("paging")).get("next")).get("after")
         return _dicts(body.get("results")), following
@@ -126,6 +153,57 @@ class HubSpot:
             },
         )
         return _records(body)
+
+    def changed_since(
+        self,
+        object_type: str,
+        since: datetime | None,
+        until: datetime | None,
+        after: str | None = None,
+        groups: Sequence[Sequence[dict[str, Any]]] = ((),),
+    ) -> Changes:
+        """A page of the records that were changed between two moments by HubSpot's clock.
+
+        groups: one of them must hold besides, each a list of conditions. Goes on by the id, never
+        by HubSpot's cursor: a search gives 10,000 records at most, however many share a moment.
+        """
+        modified = MODIFIED.get(object_type, "hs_lastmodifieddate")
+        bounds = [(modified, "GTE", since), (modified, "LTE", until)]
+        conditions = [
+            {"propertyName": name, "operator": operator, "value": str(_milliseconds(moment))}
+            for name, operator, moment in bounds
+            if moment is not None
+        ]
+        if after:
+            conditions.append({"propertyName": "hs_object_id", "operator": "GT", "value": after})
+        filled = [{"filters": [*conditions, *group]} for group in groups if conditions or group]
+        answer = self._answer(
+            "POST",
+            f"/crm/objects/{API_VERSION}/{object_type}/search",
+            json={
+                "filterGroups": filled,
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": [modified],
+                "limit": SEARCH_PAGE,
+            },
+        )
+        body = _object(answer)
+        rows = [
+            {"id": row["id"], "version": _moment(row.get("updatedAt"))} for row in _records(body)
+        ]
+        last = max((row["id"] for row in rows), key=int, default=None)
+        if last is not None and after and int(last) <= int(after):
+            raise Unavailable("HubSpot's search went back to ids it had passed", unanswered=False)
+        full = len(_dicts(body.get("results"))) >= SEARCH_PAGE
+        if full and last is None:
+            raise Unavailable("HubSpot's search found records without ids", unanswered=False)
+        return Changes(rows, last if full else None, _date(answer))
+
+    def count(self, object_type: str) -> int | None:
+        """How many records of a type there are, as search tells; None where it does not."""
+        body = self._post(f"/crm/objects/{API_VERSION}/{object_type}/search", {"limit": 1})
+        total = body.get("total")
+        return total if isinstance(total, int) and total >= 0 else None
 
     def batch_create(self, object_type: str, inputs: Sequence[dict[str, Any]]) -> BatchResult:
         """Creates records, whether or not they exist: inputs {properties, objectWriteTraceId}."""
@@ -165,7 +243,7 @@ class HubSpot:
         return _records(body)
 
     def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
-        """The ids that each of at most 100 records is linked with, all pages of them."""
+        """The ids that each of at most 1,000 records is linked with, all pages of them."""
         found: dict[str, list[str]] = {}
         inputs = [{"id": record_id} for record_id in ids]
         while inputs:
@@ -251,6 +329,10 @@ class HubSpot:
                 meter.settle(ticket, answer.status_code, answer.headers, _policy(answer))
 
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        return _object(self._answer(method, path, **request))
+
+    def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The answer, which is a success."""
         try:
             answer = self._metered(method, path, **request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -265,17 +347,43 @@ class HubSpot:
             ) from error
         if not answer.is_success:
             raise _failure(answer)
-        if not answer.content:
-            return {}
-        try:
-            body = answer.json()
-        except (ValueError, RecursionError) as error:
-            raise Unavailable(
-                f"HubSpot's answer to {method} {path} is not JSON", unanswered=True
-            ) from error
-        if not isinstance(body, dict):
-            raise Unavailable(f"HubSpot's answer to {method} {path} is no object", unanswered=True)
-        return body
+        return answer
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    """The object of a success, empty where it has no body."""
+    asked = f"{answer.request.method} {answer.request.url.path}"
+    if not answer.content:
+        return {}
+    try:
+        body = answer.json()
+    except (ValueError, RecursionError) as error:
+        raise Unavailable(f"HubSpot's answer to {asked} is not JSON", unanswered=True) from error
+    if not isinstance(body, dict):
+        raise Unavailable(f"HubSpot's answer to {asked} is no object", unanswered=True)
+    return body
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _moment(said: Any) -> str | None:
+    """A moment as HubSpot writes it, None where it is none with a time zone."""
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        return None
+    return moment.isoformat() if moment.tzinfo else None
+
+
+def _date(answer: httpx.Response) -> datetime | None:
+    """The Date of an answer, which is cut to whole seconds: the end of its second."""
+    try:
+        moment = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return moment + timedelta(seconds=1) if moment.tzinfo else None
 
 
 def _failure(answer: httpx.Response) -> HubSpotError:

@@ -1,81 +1,135 @@
-"""Brings HubSpot's exams and contacts in: page by page, each page one transaction.
+"""Brings HubSpot's exams, contacts and bookings in: page by page, each page one transaction.
 
-Safe to run again, and to kill: a page is applied whole or not at all, and applying a record
-twice changes nothing.
+A page is applied with the place where the next one begins, so an import may be killed anywhere:
+the next goes on there. While the database takes a page, the next ones are fetched.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from glue.hubspot import HubSpot
-from glue.rpc import CONTACTS, EXAMS, Rpc
+from glue.ahead import ahead
+from glue.hubspot import BATCH, HubSpot
+from glue.records import CONTACT_TYPE, ORDER, PROPERTIES, object_type
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, Rpc
 
-# HubSpot returns only a few standard properties unless asked for each by name.
-PROPERTIES = {
-    EXAMS: (
-        "mock_exam_name",
-        "mock_type",
-        "mock_set",
-        "exam_date",
-        "start_time",
-        "end_time",
-        "location",
-        "capacity",
-        "is_active",
-        "scheduled_activation_at",
-    ),
-    CONTACTS: (
-        "student_id",
-        "email",
-        "firstname",
-        "lastname",
-        "sj_credits",
-        "cs_credits",
-        "sjmini_credits",
-        "mock_discussion_token",
-        "shared_mock_credits",
-    ),
-}
+# Bookings whose links are asked for together: HubSpot answers for a thousand.
+LINKED = 1000
+
+
+class Page(NamedTuple):
+    """Records of a table. after: where its next page begins, None after the last."""
+
+    table: str
+    records: list[dict[str, Any]]
+    after: str | None
 
 
 @dataclass
 class ImportReport:
-    """Records taken and refused; sync_errors names the refused with the reason."""
+    """tables: of each, as import_summary tells. refused: records of HubSpot that could not be
+    taken; sync_errors names them with the reason."""
 
     exams: int = 0
     contacts: int = 0
+    bookings: int = 0
     refused: int = 0
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
 
 def run(
-    rpc: Rpc, hubspot: HubSpot, progress: Callable[[str, int], None] = lambda *_: None
+    rpc: Rpc,
+    hubspot: HubSpot,
+    progress: Callable[[str, int], None] = lambda *_: None,
+    *,
+    restart: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> ImportReport:
-    """Imports everything. progress: told of each page, (table, records)."""
-    report = ImportReport()
-    for table, object_type in ((EXAMS, hubspot.config.exam_type), (CONTACTS, "contacts")):
-        after = None
-        while True:
-            records, after = hubspot.list_objects(object_type, PROPERTIES[table], after)
-            if records:
-                counts = rpc.apply_records(table, _storable(records))
-                report.refused += len(counts["refused"])
-                if table == EXAMS:
-                    report.exams += counts["applied"]
-                else:
-                    report.contacts += counts["applied"]
-                progress(table, len(records))
-            if after is None:
+    """Imports everything, or goes on. The report is of all pages, those of earlier runs too.
+
+    hubspot: its meter must have a connection of its own: it fetches while rpc writes. progress:
+    told of each page, (table, records). stopped: asked between pages.
+    """
+    places = rpc.begin_import(restart)
+    for place in places:
+        progress(place["table_name"], place["read"])
+    with ahead(_pages(hubspot, places)) as pages:
+        for page in pages:
+            rpc.import_page(page.table, _storable(page.records), page.after)
+            progress(page.table, len(page.records))
+            if stopped():
                 break
-    return report
+    tables = rpc.import_summary()
+    applied = {row["table_name"]: row["applied"] for row in tables}
+    return ImportReport(
+        exams=applied[EXAMS],
+        contacts=applied[CONTACTS],
+        bookings=applied[BOOKINGS],
+        refused=sum(row["refused"] for row in tables),
+        tables=tables,
+    )
 
 
-def _storable(value: Any) -> Any:
+def _pages(hubspot: HubSpot, places: list[dict[str, Any]]) -> Iterator[Page]:
+    """All pages that are left, in the order of tables: a booking finds its exam and contact."""
+    left = {place["table_name"]: place["after"] for place in places if not place["done"]}
+    for table in ORDER:
+        if table in left:
+            pages = _listed(hubspot, table, left[table])
+            yield from _linked(hubspot, pages) if table == BOOKINGS else pages
+
+
+def _listed(hubspot: HubSpot, table: str, after: str | None) -> Iterator[Page]:
+    while True:
+        records, after = hubspot.list_objects(object_type(hubspot, table), PROPERTIES[table], after)
+        yield Page(table, records, after)
+        if after is None:
+            return
+
+
+def _linked(hubspot: HubSpot, pages: Iterator[Page]) -> Iterator[Page]:
+    """The same pages of bookings with their associations, asked for by the thousand."""
+    waiting: list[Page] = []
+    for page in pages:
+        waiting.append(page)
+        if page.after is None or sum(len(one.records) for one in waiting) + BATCH > LINKED:
+            link(hubspot, [record for one in waiting for record in one.records])
+            yield from waiting
+            waiting.clear()
+
+
+def link(hubspot: HubSpot, bookings: list[dict[str, Any]]) -> None:
+    """Adds to at most a thousand bookings the ids of the contacts and exams they are linked with.
+
+    HubSpot tells in the list of a type only the first of many.
+    """
+    if not bookings:
+        return
+    ids = [str(record.get("id")) for record in bookings]
+    booking_type = object_type(hubspot, BOOKINGS)
+    contacts = hubspot.linked(booking_type, CONTACT_TYPE, ids)
+    exams = hubspot.linked(booking_type, object_type(hubspot, EXAMS), ids)
+    for record, record_id in zip(bookings, ids, strict=True):
+        record["associations"] = {
+            "contacts": contacts.get(record_id, []),
+            "exams": exams.get(record_id, []),
+        }
+
+
+def _storable(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same without what no text of Postgres can hold: NUL characters, half an emoji."""
+    text = json.dumps(records)
+    if "\\u0000" not in text and "\\ud" not in text:
+        return records
+    return _cleaned(records)
+
+
+def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "").encode(errors="replace").decode()
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [_cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {key: _storable(item) for key, item in value.items()}
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
     return value

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +53,17 @@ class CallGrant:
     ticket: int | None
     wait: timedelta | None
     reason: str | None
+
+
+@dataclass(frozen=True)
+class PollPass:
+    """Where a search for what changed begins; see the type hubspot_sync.poll_pass."""
+
+    since: datetime | None
+    until: datetime | None
+    after: str | None
+    recent_from: date
+    started_at: datetime
 
 
 class Rpc:
@@ -300,6 +311,68 @@ class Rpc:
     def group_positions(self) -> list[dict[str, Any]]:
         """Every group of consumers with its position."""
         return self.call("hubspot_sync.group_positions")
+
+    def store_events(self, events: list[Any], types: dict[str, str]) -> dict[str, int]:
+        """Stores a webhook's events: stored, duplicates, ignored. types: {objectTypeId: table}."""
+        return self.call("hubspot_sync.store_events", p_events=events, p_types=types)[0]
+
+    def poll_state(self, task: str, table: str) -> PollPass:
+        """From where a table is to be searched for what changed."""
+        return PollPass(**self.call("hubspot_sync.poll_state", p_task=task, p_table=table)[0])
+
+    def note_poll(
+        self,
+        task: str,
+        table: str,
+        rows: list[dict[str, Any]],
+        since: datetime | None,
+        until: datetime,
+        after: str | None,
+    ) -> dict[str, int]:
+        """Takes a page of such a search: checked, queued, fresh. after: None ends the pass."""
+        return self.call(
+            "hubspot_sync.note_poll",
+            p_task=task,
+            p_table=table,
+            p_rows=rows,
+            p_since=since,
+            p_until=until,
+            p_after=after,
+        )[0]
+
+    def note_archived(self, table: str, ids: list[str]) -> dict[str, int]:
+        """Takes ids of HubSpot's recycling bin: checked, queued."""
+        return self.call(
+            "hubspot_sync.note_archived", p_table=table, p_ids="{" + ",".join(ids) + "}"
+        )[0]
+
+    def poll_due(self) -> timedelta:
+        """How long until the next poll is due."""
+        return self.value("hubspot_sync.poll_due")
+
+    def note_pace(self, fresh: int, queued: int) -> timedelta:
+        """Notes a whole poll; the interval until the next."""
+        return self.value("hubspot_sync.note_pace", p_fresh=fresh, p_queued=queued)
+
+    def begin_import(self, restart: bool) -> list[dict[str, Any]]:
+        """Where the import of each table goes on, or begins."""
+        return self.call("hubspot_sync.begin_import", p_restart=restart)
+
+    def import_page(
+        self, table: str, records: list[dict[str, Any]], after: str | None
+    ) -> dict[str, int]:
+        """Takes a page and notes where the next begins: applied, refused."""
+        return self.call(
+            "hubspot_sync.import_page", p_table=table, p_records=records, p_after=after
+        )[0]
+
+    def import_summary(self) -> list[dict[str, Any]]:
+        """What the last import read, and what is here; a row a table."""
+        return self.call("hubspot_sync.import_summary")
+
+    def list_refused(self, limit: int) -> list[dict[str, Any]]:
+        """Records of HubSpot that cannot be taken, and why."""
+        return self.call("hubspot_sync.list_refused", p_limit=limit)
 
 
 def _numbers(ids: list[int]) -> str:

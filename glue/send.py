@@ -285,7 +285,9 @@ class Sender:
 
     def _wrote(self, written: dict[ClaimedChange, str], result: BatchResult | None = None) -> None:
         """Notes what HubSpot has now; a booking only when its links are made."""
-        versions = {str(row["id"]): row.get("updatedAt") for row in result.results} if result else {}
+        versions = (
+            {str(row["id"]): row.get("updatedAt") for row in result.results} if result else {}
+        )
         for change, hubspot_id in written.items():
             self.outcome.versions[change] = versions.get(hubspot_id)
             linked = change.associate or change.left_exam_hubspot_ids

@@ -164,19 +164,9 @@ class Stream:
     """The two streams of one Redis. Raises BusUnavailable, BusError."""
 
     def __init__(self, url: str) -> None:
-        try:
-            # No silent second try: a delivery whose answer was lost would count twice.
-            self._redis = redis.Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_connect_timeout=5,
-                socket_timeout=10,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError as error:
-            raise ConfigError(
-                f"REDIS_URL cannot be read: {error}", "export REDIS_URL='redis://host:6379/0'"
-            ) from error
+        self._redis = open_redis(
+            url, decode_responses=True, socket_connect_timeout=5, socket_timeout=10
+        )
 
     def __enter__(self) -> "Stream":
         return self
@@ -194,12 +184,12 @@ class Stream:
     def append(self, after: str, entries: list[tuple[str, str, str, str]], keep: int) -> str:
         """Adds (id, event_type, booking_id, payload) if the stream ends at `after`; its end now."""
         flat = [part for entry in entries for part in entry]
-        with _translated():
+        with translated():
             return self._redis.eval(APPEND, 1, STREAM, after, keep, *flat)[1]
 
     def take(self, group: str, consumer: str, patience: float) -> Delivery | Nothing | None:
         """The group's next entry; None when Redis does not know the group."""
-        with _translated():
+        with translated():
             what, *rest = self._redis.eval(
                 TAKE, 2, STREAM, POSITIONS, group, consumer, round(patience * 1000)
             )
@@ -213,7 +203,7 @@ class Stream:
 
     def make_group(self, group: str, position: int) -> None:
         """Makes a group that Redis does not know, or no longer; it goes on after `position`."""
-        with _translated():
+        with translated():
             try:
                 self._redis.xgroup_create(STREAM, group, f"{position}-0", mkstream=True)
             except redis.ResponseError as error:
@@ -225,24 +215,24 @@ class Stream:
         letter = []
         if dead is not None:
             letter = [keep, json.dumps(dead.original_event), dead.error, dead.retry_count]
-        with _translated():
+        with translated():
             self._redis.eval(
                 SETTLE, 3, STREAM, POSITIONS, DEAD, group, id, position_of(id), *letter
             )
 
     def touch(self, group: str, consumer: str, id: str, idle: float) -> bool:
         """Says how long nobody has been at a delivery, in seconds; False if it is not ours."""
-        with _translated():
+        with translated():
             return bool(self._redis.eval(TOUCH, 1, STREAM, group, consumer, id, round(idle * 1000)))
 
     def leave(self, group: str, consumer: str) -> None:
         """Takes a consumer away; what it still holds is kept for another."""
-        with _translated():
+        with translated():
             self._redis.eval(LEAVE, 1, STREAM, group, consumer)
 
     def info(self) -> dict[str, Any] | None:
         """XINFO STREAM, or None when there is no stream."""
-        with _translated():
+        with translated():
             try:
                 return self._redis.xinfo_stream(STREAM)
             except redis.ResponseError:
@@ -252,19 +242,19 @@ class Stream:
 
     def groups(self) -> list[dict[str, Any]]:
         """XINFO GROUPS; no stream has none."""
-        with _translated():
+        with translated():
             return self._redis.xinfo_groups(STREAM) if self._redis.exists(STREAM) else []
 
     def forget(self) -> None:
         """Deletes the stream with its groups, and what is noted of them. Dead letters stay."""
-        with _translated():
+        with translated():
             self._redis.delete(STREAM, POSITIONS)
 
     def letters(self, group: str | None = None) -> Iterator[Letter]:
         """The dead letters, oldest first: all, or a group's."""
         after = "-"
         while True:
-            with _translated():
+            with translated():
                 entries = self._redis.xrange(DEAD, after, "+", count=100)
             for id, fields in entries:
                 after = f"({id}"
@@ -275,13 +265,26 @@ class Stream:
 
     def dead_count(self) -> int:
         """How many dead letters there are."""
-        with _translated():
+        with translated():
             return self._redis.xlen(DEAD)
 
     def bury(self, letter: Letter) -> None:
         """Deletes a dead letter."""
-        with _translated():
+        with translated():
             self._redis.xdel(DEAD, letter.id)
+
+
+def open_redis(url: str, **options: Any) -> redis.Redis:
+    """A client that connects when it is used. Raises ConfigError.
+
+    No silent second try: a delivery whose answer was lost would count twice.
+    """
+    try:
+        return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options)
+    except ValueError as error:
+        raise ConfigError(
+            f"REDIS_URL cannot be read: {error}", "export REDIS_URL='redis://host:6379/0'"
+        ) from error
 
 
 def _letter(id: str, fields: dict[str, str]) -> Letter:
@@ -306,7 +309,7 @@ def _code(error: redis.RedisError) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turns redis-py's errors into ours."""
     try:
         yield

@@ -27,7 +27,7 @@ declare
   v_take jsonb;
 begin
   applied := 0;
-  refused := '{}';
+  refused := jsonb_build_object();
   stale := '{}';
   v_ids := array(
     select b.id
@@ -55,7 +55,8 @@ begin
     v_new := hubspot_sync.add_bookings(p_records);
     applied := cardinality(v_new);
   exception
-    when others then
+    when unique_violation or check_violation or sqlstate '22023'
+         or program_limit_exceeded then
       v_new := '{}';
   end;
   for v_record in

@@ -27,7 +27,7 @@ declare
   v_absorbed boolean;
 begin
   applied := 0;
-  refused := '{}';
+  refused := jsonb_build_object();
   stale := '{}';
   perform hubspot_sync.claim_identity(i.student_id, i.email)
      from (select distinct trim(r.value #>> '{properties,student_id}') as student_id,
@@ -77,7 +77,8 @@ begin
     v_new := hubspot_sync.add_contacts(v_records);
     applied := cardinality(v_new);
   exception
-    when others then
+    when unique_violation or check_violation or sqlstate '22023'
+         or program_limit_exceeded then
       v_new := '{}';
   end;
   for v_record in

@@ -24,7 +24,7 @@ declare
   v_take jsonb;
 begin
   applied := 0;
-  refused := '{}';
+  refused := jsonb_build_object();
   stale := '{}';
   perform from hubspot_sync.hubspot_mock_exams e
     where e.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_records) r)

@@ -14,7 +14,7 @@ declare
   v_now timestamptz := hubspot_sync.clock();
   v_today date := (v_now at time zone hubspot_sync.setting('time_zone'))::date;
   v_limit integer := hubspot_sync.setting('deletions_a_day')::integer;
-  v_refused jsonb := '{}';
+  v_refused jsonb := jsonb_build_object();
   v_gone record;
   v_booking hubspot_sync.hubspot_bookings;
 begin
@@ -119,9 +119,9 @@ end;
 $$;
 
 comment on function hubspot_sync.apply_gone(text, jsonb) is
-  'Marks records that HubSpot has no more. p_gone: an array of {id, archived: its recycling bin has '
-  'it, privacy: a person asked to be forgotten}; what is neither is left alone. Answers {HubSpot''s '
-  'id: reason} of those that are to be tried again: busy ones, and MBDEL when more than the '
+  'Marks records that HubSpot has no more. p_gone: an array of {id, archived: its recycling bin '
+  'has it, privacy: a person asked to be forgotten}; what is neither is left alone. Answers '
+  '{HubSpot''s id: reason} of those to be tried again: busy ones, and MBDEL when more than the '
   'setting deletions_a_day were deleted within a day. Raises 22023 for an unknown table or no '
   'array.';
 revoke execute on function hubspot_sync.apply_gone(text, jsonb) from public, anon, authenticated;

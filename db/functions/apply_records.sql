@@ -65,7 +65,7 @@ $$;
 comment on function hubspot_sync.apply_records(text, jsonb) is
   'Merges records read from HubSpot with what is here. p_records: an array of HubSpot''s {id, '
   'properties, createdAt, updatedAt}, of contacts with propertiesWithHistory of the balances, of '
-  'bookings perhaps with associations {contacts, exams: HubSpot''s ids}; asked: the ids under which '
+  'bookings perhaps with associations {contacts, exams: HubSpot''s ids}; asked: ids under which '
   'a record was looked for. Answers how many were applied; refused: {HubSpot''s id: SQLSTATE and '
   'reason}, which stand in sync_errors until they heal; stale: ids of records that have been '
   'written since, to be read again. Raises 22023 for an unknown table or no array.';

@@ -11,7 +11,8 @@
 create or replace function hubspot_sync.claim_signals(
   p_table text,
   p_limit integer default 100,
-  p_lease interval default '2 minutes'
+  p_lease interval default '2 minutes',
+  p_lane text default 'bulk'
 )
   returns setof hubspot_sync.claimed_signal
   language plpgsql
@@ -25,9 +26,11 @@ declare
 begin
   perform hubspot_sync.require_readable(p_table);
   if p_limit is null or p_limit not between 0 and 10000
-     or p_lease is null or p_lease not between '1 second' and '1 day' then
-    raise exception 'cannot claim % records for %', p_limit, p_lease
-      using errcode = '22023', hint = 'Up to 10000 records, 1 second to 1 day.';
+     or p_lease is null or p_lease not between '1 second' and '1 day'
+     or p_lane is null or p_lane not in ('urgent', 'bulk') then
+    raise exception 'cannot claim % records for % of lane %', p_limit, p_lease, left(p_lane, 100)
+      using errcode = '22023',
+            hint = 'Up to 10000 records, 1 second to 1 day, lane urgent or bulk.';
   end if;
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.claim_signals', 0));
   v_now := hubspot_sync.clock();
@@ -67,7 +70,8 @@ begin
       union all
       (select q.hubspot_id, q.id
          from hubspot_sync.webhook_inbox q
-        where q.table_name = p_table
+        where p_lane = 'bulk'
+          and q.table_name = p_table
           and q.done_at is null
           and q.dead_at is null
           and q.next_attempt_at <= v_now
@@ -132,7 +136,7 @@ begin
         on p_table = 'hubspot_mock_exams' and e.hubspot_id = m.hubspot_id
      order by m.lane desc, m.lead;
 
-  if not found then
+  if not found and p_lane = 'bulk' then
     -- Rows of the future were written while the clock was ahead: they need not wait for it.
     update hubspot_sync.webhook_inbox q
        set next_attempt_at = v_now
@@ -145,11 +149,11 @@ begin
 end;
 $$;
 
-comment on function hubspot_sync.claim_signals(text, integer, interval) is
-  'Leases up to p_limit records of a table that are due to be read, for p_lease: urgent ones '
-  'first. Answers nothing while the table is paused. Answer with receive_records or fail_signals '
-  'before the lease ends; else another worker reads them. Raises 22023 for an unknown table or '
-  'impossible numbers.';
-revoke execute on function hubspot_sync.claim_signals(text, integer, interval)
+comment on function hubspot_sync.claim_signals(text, integer, interval, text) is
+  'Leases up to p_limit records of a table that are due to be read, for p_lease. p_lane: urgent '
+  'takes records with an urgent signal only, bulk all, those first. Answers nothing while the '
+  'table is paused. Answer with receive_records or fail_signals before the lease ends; else '
+  'another worker reads them. Raises 22023 for an unknown table, lane or impossible numbers.';
+revoke execute on function hubspot_sync.claim_signals(text, integer, interval, text)
   from public, anon, authenticated;
-grant execute on function hubspot_sync.claim_signals(text, integer, interval) to service_role;
+grant execute on function hubspot_sync.claim_signals(text, integer, interval, text) to service_role;

@@ -36,6 +36,5 @@ $$;
 comment on function hubspot_sync.complete_booking(hubspot_sync.hubspot_bookings, jsonb) is
   'Fills in what the properties of a booking lack from the links of its record p_record '
   '(associations {contacts, exams}: HubSpot''s ids), and whether it must be exempt from our rules.';
-revoke execute on function
-  hubspot_sync.complete_booking(hubspot_sync.hubspot_bookings, jsonb)
+revoke execute on function hubspot_sync.complete_booking(hubspot_sync.hubspot_bookings, jsonb)
   from public, anon, authenticated;

@@ -72,20 +72,16 @@ begin
      using present p
      where h.record = p.record and p.state is null
   )
-  insert into hubspot_sync.sync_shadow (record, table_name, properties, updated_at)
+  insert into hubspot_sync.sync_shadow (record, table_name, properties, let_be, updated_at)
   select p.record, p.table_name, p.properties 
-           || case when p.is_new then '{"@given_up": ""}' else '{}' end::jsonb
-           || case when p.properties <> '{}' then jsonb_build_object('@let_be', (
-                select jsonb_agg(k.key) from jsonb_object_keys(p.properties) k (key)))
-                else '{}' end, v_now
+           || case when p.is_new then '{"@given_up": ""}' else '{}' end::jsonb,
+         array(select k.key from jsonb_object_keys(p.properties) k (key) order by k.key), v_now
     from present p
    where p.state is not null
    order by p.record
   on conflict (record) do update
-     set properties = sync_shadow.properties || excluded.properties
-           || case when excluded.properties ? '@let_be' then jsonb_build_object('@let_be',
-                coalesce(sync_shadow.properties -> '@let_be', '[]')
-                  || (excluded.properties -> '@let_be')) else '{}' end,
+     set properties = sync_shadow.properties || excluded.properties,
+         let_be = sync_shadow.let_be || excluded.let_be,
          updated_at = excluded.updated_at;
 
   update hubspot_sync.sync_errors e

@@ -32,7 +32,7 @@ declare
   v_start timestamptz;
   v_before integer;
   v_entry record;
-  v_again jsonb := '{}';
+  v_again jsonb := jsonb_build_object();
 begin
   select hubspot_sync.contact_properties(c) into v_ours
     from hubspot_sync.hubspot_contact_credits c where c.id = p_contact;
@@ -156,6 +156,7 @@ comment on function hubspot_sync.merge_balances(uuid, jsonb, boolean) is
   'Takes the edits of a contact''s balances from what was read of it (p_record with '
   'propertiesWithHistory), of the fields whose owner is «sum». p_absorbed: two contacts of ours '
   'became one there, and their balances were added up here, so what HubSpot''s merge wrote counts '
-  'for nothing. The contact is locked, and merge_record was called before. Raises 22023 for a value that is no whole number.';
+  'for nothing. The contact is locked, and merge_record was called before. Raises '
+  '22023 for a value that is no whole number.';
 revoke execute on function hubspot_sync.merge_balances(uuid, jsonb, boolean)
   from public, anon, authenticated;

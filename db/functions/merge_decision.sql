@@ -46,6 +46,5 @@ comment on function hubspot_sync.merge_decision(text, text, text, text, boolean,
   'HubSpot was last known to hold, null when that is not known; p_open: a change of it waits in '
   'the outbox; p_dead: one became a dead letter. Answers equal, keep (ours, which is on its way), '
   'take (theirs), send (ours, once more) or ask (a request); «, conflict» where an edit loses.';
-revoke execute on function
-  hubspot_sync.merge_decision(text, text, text, text, boolean, boolean)
+revoke execute on function hubspot_sync.merge_decision(text, text, text, text, boolean, boolean)
   from public, anon, authenticated;

@@ -11,11 +11,11 @@ create or replace function hubspot_sync.merge_links(
 as $$
 declare
   v_ours jsonb := hubspot_sync.booking_properties(p_booking);
-  v_contacts jsonb := coalesce(p_record #> '{associations,contacts}', '[]');
-  v_exams jsonb := coalesce(p_record #> '{associations,exams}', '[]');
+  v_contacts jsonb := coalesce(p_record #> '{associations,contacts}', jsonb_build_array());
+  v_exams jsonb := coalesce(p_record #> '{associations,exams}', jsonb_build_array());
 begin
   if jsonb_typeof(p_record -> 'associations') is distinct from 'object' then
-    return '{}';
+    return jsonb_build_object();
   end if;
   insert into hubspot_sync.sync_queue (table_name, record, operation, old_data, new_data)
   select 'hubspot_bookings', p_booking.id, 'resend', jsonb_build_object('@exam', x.exam), '{}'

@@ -18,11 +18,15 @@ create or replace function hubspot_sync.merge_record(
 as $$
 declare
   v_known jsonb;
+  v_let_be text[];
   v_theirs jsonb := p_theirs;
   v_plan jsonb;
   v_again jsonb;
 begin
-  select s.properties into v_known from hubspot_sync.sync_shadow s where s.record = p_record;
+  select s.properties, s.let_be
+    into v_known, v_let_be
+    from hubspot_sync.sync_shadow s
+   where s.record = p_record;
   -- HubSpot lowers emails: it holds ours where it means the same.
   if lower(v_theirs ->> 'email') = lower(p_ours ->> 'email') then
     v_theirs := v_theirs || jsonb_build_object('email', p_ours -> 'email');
@@ -31,10 +35,7 @@ begin
     v_theirs := v_theirs || jsonb_build_object('student_email', p_ours -> 'student_email');
   end if;
   -- What somebody gave up counts as held there.
-  if v_known ? '@let_be' then
-    v_theirs := v_theirs - array(
-      select jsonb_array_elements_text(v_known -> '@let_be'));
-  end if;
+  v_theirs := v_theirs - coalesce(v_let_be, '{}');
 
   with rows as materialized (
     select q.new_data, q.operation, q.dead_at is not null as dead

@@ -23,12 +23,13 @@ begin
   on conflict (record) do update
      set properties = case
            when excluded.version < s.version then s.properties
-           -- What somebody gave up counts as held until it is sent once more.
-           when s.properties ? '@let_be' then s.properties || excluded.properties
-             || jsonb_build_object('@let_be', (s.properties -> '@let_be')
-                  - array(select k.key from jsonb_object_keys(excluded.properties) k (key)))
            else s.properties || excluded.properties
          end,
+         -- What somebody gave up counts as held until it is sent once more.
+         let_be = case when s.let_be <> '{}' and excluded.acknowledged is not null
+           then array(select f.field from unnest(s.let_be) f (field)
+                       where not excluded.properties ? f.field)
+           else s.let_be end,
          version = greatest(s.version, excluded.version),
          acknowledged = greatest(s.acknowledged, excluded.acknowledged),
          read_version = greatest(s.read_version, excluded.read_version),

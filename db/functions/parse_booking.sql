@@ -17,7 +17,8 @@ begin
   v_booking.student_email := coalesce(trim(v_properties ->> 'student_email'), '');
   v_booking.mock_exam_id := coalesce(trim(v_properties ->> 'mock_exam_id'), '');
   v_booking.mock_type := nullif(v_properties ->> 'mock_type', '');
-  v_booking.exam_date := hubspot_sync.parse_day(v_properties ->> 'exam_date', 'exam_date');
+  v_booking.exam_date :=
+    hubspot_sync.parse_day(v_properties ->> 'exam_date', 'exam_date')::timestamp;
   v_booking.is_active := nullif(hubspot_sync.booking_status(v_properties ->> 'is_active'), '');
   v_booking.attendance := case
     when lower(v_attendance) in ('yes', 'no') then initcap(v_attendance)

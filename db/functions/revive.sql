@@ -27,6 +27,6 @@ end;
 $$;
 
 comment on function hubspot_sync.revive(text, uuid) is
-  'Ends the mark that a record was deleted in HubSpot. A booking that was cancelled by the deletion '
-  'stays so.';
+  'Ends the mark that a record was deleted in HubSpot. A booking that was cancelled by the '
+  'deletion stays so.';
 revoke execute on function hubspot_sync.revive(text, uuid) from public, anon, authenticated;

@@ -141,6 +141,15 @@ begin
                       + greatest(hubspot_sync.setting('backoff_max')::interval,
                                  hubspot_sync.setting('longest_request')::interval))
       union all
+      select 'inbox_consistent', q.id::text
+        from hubspot_sync.webhook_inbox q
+       where q.done_at is not null
+         and (q.epoch is not null or q.dead_at is not null)
+          or q.dead_at is not null and q.epoch is not null
+          or q.done_at is null and q.dead_at is null
+         and q.next_attempt_at - greatest(q.received_at, q.last_attempt_at) > (
+               select interval '25 hours' + hubspot_sync.setting('backoff_max')::interval)
+      union all
       select 'queued_until_synced', b.booking_id
         from hubspot_sync.hubspot_bookings b
        where b.hubspot_id is null
@@ -223,6 +232,9 @@ begin
         ('queue_consistent',
          'an outbox row is open, synced or dead, leased only while open, and waits for no more '
          'than a day'),
+        ('inbox_consistent',
+         'a signal is open, done or dead, leased only while open, and waits for no more than a '
+         'day'),
         ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
         ('budget_kept', 'no call to HubSpot takes its slot for ever'),
         ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note'),

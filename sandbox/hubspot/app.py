@@ -1,5 +1,7 @@
 """The routes of API version 2026-09 that the glue uses, as a Starlette application."""
 
+from email.utils import formatdate
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -67,6 +69,8 @@ def create_app(store: Store, limits: Limits, faults: Faults, token: str) -> Star
 
 def _route(gate: Gate, method: str, path: str, verb: Verb) -> Route:
     async def endpoint(request: Request) -> Response:
-        return await gate.run(request, path, verb)
+        response = await gate.run(request, path, verb)
+        response.headers["Date"] = formatdate(gate.store.clock.seconds(), usegmt=True)
+        return response
 
     return Route(path, endpoint, methods=[method])

@@ -116,5 +116,6 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        date_header=False,  # the application has the account's own clock
         timeout_graceful_shutdown=1,
     )

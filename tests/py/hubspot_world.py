@@ -79,7 +79,9 @@ class Simulators:
         clock = Clock()
         store = Store(7, clock, unique)
         self._app = create_app(store, Limits(clock=clock), Faults(7), self.TOKEN)
-        return Account(self.url, self.TOKEN)
+        account = Account(self.url, self.TOKEN)
+        account.store = store
+        return account
 
 
 @contextlib.contextmanager
@@ -127,7 +129,12 @@ class _Recording(httpx.BaseTransport):
 
 
 class Account:
-    """The simulator as its users, its administrators and the weather treat it."""
+    """The simulator as its users, its administrators and the weather treat it.
+
+    store: its records, for a test that puts in thousands at once.
+    """
+
+    store: Store
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url

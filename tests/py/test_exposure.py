@@ -441,14 +441,17 @@ def test_every_sequence_is_refused_to_all_but_the_owner(db, caller):
 
 # The functions of hubspot_sync are the glue's, which is service_role.
 OF_THE_GLUE = {
-    "apply_contacts", "apply_exams", "claim_changes", "fail_changes", "finish_changes",
+    "apply_gone", "apply_records", "claim_changes", "fail_changes", "finish_changes",
     "queue_status", "refresh_analytics", "reserve_call", "settle_call",
     "recall", "remember", "queue_differences",
     "discard_changes", "list_pauses", "list_queue", "look_at_claims", "pause_sync", "prune",
     "resume_sync", "retry_changes", "show_change",
     "append_events", "read_events", "event_status", "open_group", "note_position",
     "group_positions", "write_notes",
-    "store_signals", "claim_signals", "fail_signals",
+    "store_events", "request_sync", "watch_signals",
+    "poll_state", "note_poll", "note_sightings", "note_archived", "poll_due", "note_pace",
+    "store_signals", "claim_signals", "fail_signals", "receive_records", "list_signals",
+    "show_signal", "retry_signals", "discard_signals", "inbox_status",
 }  # fmt: skip
 
 

@@ -83,6 +83,8 @@ GIVEN_UP_ABLE = """
    order by q.id
 """
 """Changes of records that HubSpot has."""
+BUSY = ("MBBSY", "55P03")
+PATIENCE = 100
 FAULTS = (*REFUSALS, *AMBIGUOUS, *DATABASE)
 
 
@@ -734,7 +736,16 @@ class Schedule:
 
     def _try(self, connection: psycopg.Connection) -> bool:
         def run(statement: str, **arguments: Any) -> list[dict[str, Any]]:
-            return connection.execute(statement, arguments).fetchall()
+            for _ in range(PATIENCE):
+                try:
+                    with connection.transaction():
+                        return connection.execute(statement, arguments).fetchall()
+                except psycopg.Error as error:
+                    # Nobody who stands still holds a lock: the machine was slow, and no more.
+                    held = any(one is not connection for one in self._open)
+                    if error.sqlstate not in BUSY or held:
+                        raise
+            raise Violation(f"{statement} is in the way of nobody, and yet refused")
 
         try:
             with connection.transaction():

@@ -16,7 +16,7 @@ from times import Time
 
 from glue.db import connect
 
-LOCK_TIMEOUT = "3ms"
+LOCK_TIMEOUT = "15ms"
 """One thread runs at a time: a lock that is held now is held for as long as anybody waits."""
 
 SESSION = {

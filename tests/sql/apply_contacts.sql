@@ -1,5 +1,5 @@
 begin;
-select plan(36);
+select plan(37);
 
 create function pg_temp.contact(p_id text, p_properties jsonb) returns jsonb language sql as $$
   select jsonb_build_object('id', p_id, 'createdAt', '2029-01-01T08:00:00.000Z', 'properties',
@@ -10,8 +10,8 @@ $$;
 -- A call that fails as a whole answers its SQLSTATE instead of applied/refused.
 create function pg_temp.apply(variadic p_contacts jsonb[]) returns text language plpgsql as $$
 begin
-  return (select concat_ws('/', a.applied, a.refused)
-            from hubspot_sync.apply_contacts(to_jsonb(p_contacts)) a);
+  return (select concat_ws('/', a.applied, (select count(*) from jsonb_object_keys(a.refused)))
+            from hubspot_sync.apply_records('hubspot_contact_credits', to_jsonb(p_contacts)) a);
 exception
   when data_exception or integrity_constraint_violation or feature_not_supported then
     return sqlstate;
@@ -110,7 +110,7 @@ select is(pg_temp.apply(pg_temp.contact('X-5', '{"student_id": "S-5"}')), '1/0',
           'a contact that was corrected is taken');
 select isnt((select resolved_at from hubspot_sync.sync_errors where hubspot_id = 'X-5'), null,
             'that resolves its error');
-select is((select concat_ws('/', applied, refused) from hubspot_sync.apply_contacts('[]')), '0/0',
+select is((select concat_ws('/', applied, (select count(*) from jsonb_object_keys(refused))) from hubspot_sync.apply_records('hubspot_contact_credits', '[]')), '0/0',
           'no contacts are none');
 
 -- A contact that came to exist here first is the same person when HubSpot tells of it.
@@ -132,18 +132,21 @@ insert into hubspot_sync.hubspot_contact_credits
   (hubspot_id, student_id, email, firstname, lastname)
 values ('P-1', 'P-1', 'p1@example.com', 'Old', 'Old');
 update hubspot_sync.hubspot_contact_credits set firstname = 'New' where hubspot_id = 'P-1';
-select hubspot_sync.apply_contacts('[{"id": "P-1", "properties": {"student_id": "P-1",
+select hubspot_sync.apply_records('hubspot_contact_credits', '[{"id": "P-1", "properties": {"student_id": "P-1",
   "email": "p1@example.com", "firstname": "Old", "lastname": "Theirs"}}]');
 select row_eq($$select firstname, lastname from hubspot_sync.hubspot_contact_credits
                  where hubspot_id = 'P-1'$$,
               row('New'::text, 'Theirs'::text),
               'what was changed here is protected while it is queued, the rest follows HubSpot');
-select results_eq('select new_data from hubspot_sync.sync_queue where not synced',
+select results_eq($$select new_data from hubspot_sync.sync_queue
+                      where not synced and new_data ? 'firstname'$$,
                   $$values ('{"firstname": "New"}'::jsonb)$$, 'and stays queued');
+select is((select properties from hubspot_sync.claim_changes('hubspot_contact_credits')),
+          '{"firstname": "New"}', 'and alone is sent');
 select is((select s.properties ->> 'firstname' from hubspot_sync.sync_shadow s
              join hubspot_sync.hubspot_contact_credits c on c.id = s.record
-            where c.hubspot_id = 'P-1'), null,
-          'HubSpot is not believed to hold it');
+            where c.hubspot_id = 'P-1'), 'Old',
+          'HubSpot is believed to hold what was read');
 
 select * from finish();
 rollback;

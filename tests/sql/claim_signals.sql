@@ -1,5 +1,5 @@
 begin;
-select plan(35);
+select plan(38);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -37,6 +37,8 @@ select throws_ok($$select hubspot_sync.claim_signals('hubspot_bookings', 1, '0')
                  'a lease of no time is refused');
 select throws_ok($$select hubspot_sync.claim_signals('hubspot_bookings', 1, '2 days')$$, '22023',
                  null, 'a lease of more than a day is refused');
+select throws_ok($$select hubspot_sync.claim_signals('hubspot_bookings', 1, '1 min', 'slow')$$,
+                 '22023', null, 'an unknown lane is refused');
 select is(pg_temp.claim(), '{}', 'of an empty inbox nothing is claimed');
 
 -- A record -----------------------------------------------------------------------------------
@@ -112,11 +114,20 @@ select is(pg_temp.claim(), '{1}', 'it is read with the rest when their time has 
 delete from hubspot_sync.webhook_inbox;
 select pg_temp.store('{13}');
 select pg_temp.store('{12}');
+select is_empty($$select hubspot_sync.claim_signals('hubspot_bookings', 9, '1 min', 'urgent')$$,
+                'where nothing is urgent a claim of the urgent takes nothing');
 select pg_temp.store('{15,16}', 'poll', 'urgent');
 select pg_temp.store('{11}');
 select pg_temp.store('{11}', 'demand', 'urgent');
+select pg_temp.store('{17}', 'demand', 'urgent');
+select is((select array_agg(hubspot_id)
+             from hubspot_sync.claim_signals('hubspot_bookings', 1, '1 min', 'urgent')), '{15}',
+          'what is urgent can be claimed alone');
+select hubspot_sync.fail_signals('hubspot_bookings', jsonb_build_array(jsonb_build_object(
+         'hubspot_id', '15', 'epoch', q.epoch, 'retry_after', 0)))
+  from hubspot_sync.webhook_inbox q where q.hubspot_id = '15';
 select is(pg_temp.claim(2), '{15,16}', 'what is urgent is read first');
-select is(pg_temp.claim(2), '{11,13}', 'then what has waited longest');
+select is(pg_temp.claim(3), '{11,17,13}', 'then what has waited longest');
 select is((select lane from claimed where hubspot_id = '11'), 'urgent',
           'a record is urgent if any of its signals is');
 select is(pg_temp.claim(), '{12}', 'the rest at last');

@@ -1,5 +1,5 @@
 begin;
-select plan(24);
+select plan(29);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -100,6 +100,30 @@ overriding system value
 values (18, 'hubspot_bookings', gen_random_uuid(), 'update', true,
         hubspot_sync.clock() - interval '8 days', hubspot_sync.clock() - interval '9 days');
 select is(pg_temp.prune(5), '1 in 2', 'a change that committed late is found one piece back');
+
+-- The inbox
+delete from hubspot_sync.sync_status;
+alter sequence hubspot_sync.webhook_inbox_id_seq restart;
+insert into hubspot_sync.webhook_inbox
+  (table_name, hubspot_id, kind, received_at, next_attempt_at, done_at, dead_at)
+select 'hubspot_bookings', n.id::text, 'poll', now() - interval '30 days',
+       now() - interval '30 days',
+       case when n.id <= 6 then hubspot_sync.clock() - interval '8 days'
+            when n.id = 7 then hubspot_sync.clock() - interval '6 days' end,
+       case when n.id = 8 then now() - interval '20 days' end
+  from generate_series(1, 9) n (id);
+select is(pg_temp.prune(4), '6 in 6', 'signals dealt with long ago are deleted, in pieces, too');
+select results_eq('select changed from runs', '{4,2,0,0,0,0}'::integer[],
+                  'a pass that has ended waits for the longer one of the outbox');
+select results_eq('select hubspot_id from hubspot_sync.webhook_inbox order by id',
+                  $$values ('7'), ('8'), ('9')$$,
+                  'one dealt with lately, a dead letter and one that is open are kept');
+update hubspot_sync.settings set value = '1 day' where key = 'retention_inbox';
+select is(pg_temp.prune(20000), '1 in 1', 'how long they are kept is a setting');
+insert into hubspot_sync.webhook_inbox (kind, received_at, done_at)
+values ('creation', hubspot_sync.clock() - interval '3 days',
+        hubspot_sync.clock() - interval '3 days');
+select is(pg_temp.prune(20000), '1 in 1', 'events that named no record go, too');
 
 -- Refusals
 select throws_ok(format('select hubspot_sync.prune(%s)', given), '22023', null,

@@ -1,5 +1,5 @@
 begin;
-select plan(78);
+select plan(90);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -38,7 +38,10 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('daily_call_cap', '', '22023'), ('daily_call_cap', '1.5', '22023'),
     ('hubspot_time_zone', null, '22023'), ('hubspot_time_zone', 'Mars/Base', '22023'),
     ('counted_within', '', '22023'), ('counted_within', 'soon', '22023'),
-    ('stream_length', null, '22023'), ('stream_length', 'all', '22023')
+    ('stream_length', null, '22023'), ('stream_length', 'all', '22023'),
+    ('poll_overlap', null, '22023'), ('poll_overlap', 'some', '22023'),
+    ('poll_recent', null, '22023'), ('poll_every_min', '', '22023'),
+    ('poll_every_max', 'often', '22023')
   ) as t (key, value, came);
 select results_eq('table hubspot_sync.settings', 'table before', 'a refusal changes nothing');
 select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.key, t.value))
@@ -48,7 +51,8 @@ select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.
     ('backoff_base', '1 second'), ('max_sync_attempts', ' 5 '), ('max_sync_attempts', '2147483647'),
     ('urgent_reserve', '0'), ('daily_call_cap', '0'), ('daily_call_cap', null),
     ('hubspot_time_zone', 'America/New_York'), ('counted_within', null), ('counted_within', '0'),
-    ('stream_length', '1')
+    ('stream_length', '1'), ('poll_overlap', '5 minutes'), ('poll_recent', '0'),
+    ('poll_every_min', '1 second')
   ) as t (key, value);
 select throws_ok(
   $$insert into hubspot_sync.settings values ('own', null, 'Of our own.')$$, '22023', null,
@@ -71,7 +75,8 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
     ('stream_length', '0'), ('max_sync_attempts', '0'), ('max_sync_attempts', '-1'),
     ('backoff_base', '-1 second'), ('backoff_base', '0'), ('backoff_max', '0'), ('longest_request', '-1 second'),
     ('retention_queue', '-1 day'), ('retention_errors', 'infinity'),
-    ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')
+    ('poll_overlap', '299 seconds'), ('poll_recent', '-1 day'), ('poll_every_min', '0'),
+    ('poll_every_max', '-1 hour'), ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')
   ) as t (key, value);
 rollback to sound;
 -- The exams' starts follow the zone, whoever changes it.

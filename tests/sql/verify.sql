@@ -1,5 +1,5 @@
 begin;
-select plan(79);
+select plan(85);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -328,6 +328,33 @@ select is(pg_temp.offenders('queue_consistent'), pg_temp.queued()::text,
 rollback to sound;
 update hubspot_sync.sync_queue set dead_at = now() where id = pg_temp.queued();
 select is(pg_temp.offenders('queue_consistent'), null, 'a dead letter is in order');
+rollback to sound;
+
+select hubspot_sync.store_signals('hubspot_bookings', '{1}', 'poll');
+create function pg_temp.signal() returns text language sql as $$
+  select id::text from hubspot_sync.webhook_inbox
+$$;
+savepoint signalled;
+update hubspot_sync.webhook_inbox set done_at = now(), epoch = 1;
+select is(pg_temp.offenders('inbox_consistent'), pg_temp.signal(),
+          'a signal that is done and leased is named');
+rollback to signalled;
+update hubspot_sync.webhook_inbox set done_at = now(), dead_at = now();
+select is(pg_temp.offenders('inbox_consistent'), pg_temp.signal(), 'one that is done and dead, too');
+rollback to signalled;
+update hubspot_sync.webhook_inbox set dead_at = now(), epoch = 1;
+select is(pg_temp.offenders('inbox_consistent'), pg_temp.signal(),
+          'one that is dead and leased, too');
+rollback to signalled;
+update hubspot_sync.webhook_inbox set next_attempt_at = now() + interval '2 days';
+select is(pg_temp.offenders('inbox_consistent'), pg_temp.signal(), 'one that waits for days, too');
+update hubspot_sync.webhook_inbox
+   set last_attempt_at = now() + interval '1 day', epoch = 1;
+select is(pg_temp.offenders('inbox_consistent'), null, 'a lease of a day is in order');
+rollback to signalled;
+update hubspot_sync.webhook_inbox set dead_at = now(),
+       next_attempt_at = now() + interval '2 days';
+select is(pg_temp.offenders('inbox_consistent'), null, 'so is a dead letter');
 rollback to sound;
 
 insert into hubspot_sync.hubspot_contact_credits (student_id, email)

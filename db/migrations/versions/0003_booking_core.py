@@ -10,6 +10,7 @@ depends_on = None
 
 def upgrade() -> None:
     replay("0003", "up.sql", "outbox.sql", "inbox.sql", "budget.sql", "events.sql", "notes.sql")
+    replay("0003", "reconcile.sql")
     replay("0003", "access.sql")
     replay_sources("0003")
     replay("0003", "after.sql")

@@ -30,7 +30,9 @@ revoke all on
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
   hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
   hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups,
-  hubspot_sync.sync_notes, hubspot_sync.webhook_inbox
+  hubspot_sync.sync_notes, hubspot_sync.webhook_inbox,
+  hubspot_sync.reconciliations, hubspot_sync.reconciliation_findings,
+  hubspot_sync.reconciliation_seen
   from service_role;
 
 -- Rights on the old tables that writing rows does not need, and that would let their holder's code

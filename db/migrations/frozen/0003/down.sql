@@ -8,7 +8,10 @@ drop table
   hubspot_sync.sync_status, hubspot_sync.sync_shadow, hubspot_sync.field_owners,
   hubspot_sync.sync_pauses, hubspot_sync.hubspot_budget, hubspot_sync.hubspot_slots,
   hubspot_sync.hubspot_calls, hubspot_sync.event_log, hubspot_sync.event_groups,
-  hubspot_sync.sync_notes, hubspot_sync.webhook_inbox;
+  hubspot_sync.sync_notes, hubspot_sync.webhook_inbox,
+  hubspot_sync.reconciliation_findings, hubspot_sync.reconciliations,
+  hubspot_sync.reconciliation_seen;
+drop sequence hubspot_sync.reconciliation_runs;
 drop sequence hubspot_sync.sync_epochs;
 drop sequence hubspot_sync.hubspot_tickets;
 drop index

@@ -69,6 +69,7 @@ create table hubspot_sync.sync_shadow (
   read_version timestamptz,
   read_at timestamptz,
   seen jsonb,
+  let_be text[] not null default '{}',
   updated_at timestamptz not null default now(),
   constraint sync_shadow_pkey primary key (record),
   constraint sync_shadow_properties_readable check (jsonb_typeof(properties) = 'object')
@@ -79,7 +80,7 @@ comment on table hubspot_sync.sync_shadow is
   'known; acknowledged, of our last write; read_version, of the newest state read. read_at: by '
   'our clock, when that was. seen: of each balance, the moment of the last entry of its history '
   'that was taken into account. Marks among the properties: @archived, HubSpot deleted it; @gone, '
-  'merged or forgotten, HubSpot never has it again; @given_up, nobody wants it made; @let_be, '
+  'merged or forgotten, HubSpot never has it again; @given_up, nobody wants it made. let_be: '
   'fields whose difference somebody accepted.';
 
 create index idx_sync_shadow_archived

@@ -14,7 +14,7 @@ begin
     (select c.id
        from hubspot_sync.hubspot_contact_credits c
       where c.hubspot_id = p_contact_id),
-    (select c.id
+    (select coalesce(c.merged_into, c.id)
        from hubspot_sync.hubspot_contact_credits c
       where c.student_id = p_student_id
         and lower(c.email) = lower(p_email)

@@ -20,6 +20,13 @@ declare
   v_lane text := case
     when current_setting('hubspot_sync.lane', true) = 'urgent' then 'urgent' else p_lane end;
 begin
+  -- HubSpot has it no more; a contact that is needed again is made anew.
+  if exists (select from hubspot_sync.sync_shadow s
+              where s.record = p_record
+                and (s.properties ? '@gone'
+                     or s.properties ? '@archived' and p_table <> 'hubspot_contact_credits')) then
+    return;
+  end if;
   if p_operation = 'update' then
     insert into hubspot_sync.sync_queue
       (table_name, record, operation, lane, old_data, new_data)
@@ -43,7 +50,8 @@ $$;
 
 comment on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb, text) is
   'Adds a row to sync_queue: for an update only the properties that differ, and nothing where '
-  'none does, or HubSpot has all of them already. p_operation: insert, update or delete. p_lane: '
+  'none does, or HubSpot has all of them already; nothing of a record that was deleted there '
+  '(exams, bookings), merged or forgotten. p_operation: insert, update or delete. p_lane: '
   'urgent or bulk; whatever an administrator''s login does is urgent.';
 revoke execute on function hubspot_sync.enqueue_change(text, uuid, text, jsonb, jsonb, text)
   from public, anon, authenticated;

@@ -49,6 +49,17 @@ begin
     raise exception 'a contact is looked up by p_id, p_hubspot_id, or p_student_id and p_email'
       using errcode = '22023', hint = 'A student id alone is not enough: give the email too.';
   end if;
+  if v_contact.merged_into is not null then
+    -- HubSpot made one of two; a second merge of the other is followed as well.
+    with recursive kept as (
+      select c.* from hubspot_sync.hubspot_contact_credits c where c.id = v_contact.merged_into
+      union all
+      select c.*
+        from kept k
+        join hubspot_sync.hubspot_contact_credits c on c.id = k.merged_into
+    )
+    select k.* into v_contact from kept k where k.merged_into is null;
+  end if;
   -- To a student others are not there, whether they are or not.
   if v_contact.id is null or lower(v_contact.email) <> v_own then
     raise exception 'no contact with %', coalesce(

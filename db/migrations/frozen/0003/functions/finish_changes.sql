@@ -37,9 +37,10 @@ begin
        offset 0) q);
   perform from hubspot_sync.sync_queue q where q.id = any (v_ids) order by q.id for update;
   with results as (
-    select r.record, r.epoch, r.hubspot_id, coalesce(r.sent, '{}') as sent, r.archived
+    select r.record, r.epoch, r.hubspot_id, coalesce(r.sent, '{}') as sent, r.archived, r.version
       from jsonb_to_recordset(p_results)
-        as r (record uuid, epoch bigint, hubspot_id text, sent jsonb, archived text)
+        as r (record uuid, epoch bigint, hubspot_id text, sent jsonb, archived text,
+              version timestamptz)
      where r.record is not null
   ), closed as (
     update hubspot_sync.sync_queue q
@@ -60,7 +61,7 @@ begin
      group by c.record
   )
   select jsonb_agg(jsonb_build_object(
-           'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent,
+           'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent, 'version', r.version,
            'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
            'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb,
            'archived', coalesce(a.deleted::jsonb ->> case p_table when 'hubspot_bookings'
@@ -130,10 +131,24 @@ begin
    cross join lateral hubspot_sync.record_properties(p_table, r.record) w (properties)
    where exists (select from jsonb_object_keys(w.properties) k (key) where not r.sent ? k.key);
 
+  -- What was read of it since is newer than this answer, and may lack what we wrote.
+  insert into hubspot_sync.sync_queue
+    (table_name, record, operation, new_data, next_attempt_at, created_at)
+  select p_table, f.record, 'resend',
+         (select jsonb_object_agg(k.key, null) from jsonb_object_keys(f.sent) k (key)), v_now, v_now
+    from jsonb_to_recordset(v_finished)
+      as f (record uuid, sent jsonb, closed boolean, gone boolean, version timestamptz)
+    join hubspot_sync.sync_shadow s on s.record = f.record
+   where f.closed
+     and not f.gone
+     and f.version < s.version
+     and f.sent <> '{}'
+     and not s.properties @> f.sent;
   perform hubspot_sync.note_shadow(p_table, (
-    select jsonb_agg(jsonb_build_object('record', f.record, 'properties', f.sent))
+    select jsonb_agg(jsonb_build_object(
+             'record', f.record, 'properties', f.sent, 'version', f.version, 'how', 'written'))
       from jsonb_to_recordset(v_finished)
-        as f (record uuid, sent jsonb, closed boolean, gone boolean)
+        as f (record uuid, sent jsonb, closed boolean, gone boolean, version timestamptz)
      where f.closed and not f.gone and f.sent <> '{}'));
   delete from hubspot_sync.sync_shadow s
    using jsonb_to_recordset(v_finished) as f (record uuid, closed boolean, gone boolean)
@@ -214,8 +229,9 @@ $$;
 
 comment on function hubspot_sync.finish_changes(text, jsonb) is
   'Acknowledges sent records. p_results: an array of {record, epoch, hubspot_id, sent, '
-  'archived}: what claim_changes gave, HubSpot''s id (null leaves it), what was sent: properties, '
-  'and the links @contact and @exam, with their values; or the unique value of what was archived. '
+  'archived, version}: what claim_changes gave, HubSpot''s id (null leaves it), what was sent: '
+  'properties, and the links @contact and @exam, with their values; or the unique value of what '
+  'was archived; and HubSpot''s modified date of the record as written, where it told it. '
   'Answers how many were still leased under that epoch; the others are queued to be sent once '
   'more. Raises 22023 for an unknown table, or results that cannot be read.';
 revoke execute on function hubspot_sync.finish_changes(text, jsonb)

@@ -57,7 +57,7 @@ begin
        order by l.id
          for no key update);
     update hubspot_sync.hubspot_bookings b
-       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
+       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now, deleted_at = null
       from (select f.record, f.hubspot_id
               from jsonb_to_recordset(p_finished) as f (record uuid, hubspot_id text)
               join hubspot_sync.hubspot_bookings l on l.id = f.record
@@ -94,11 +94,12 @@ begin
       order by b.id
         for no key update;
     update hubspot_sync.hubspot_contact_credits c
-       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now
+       set hubspot_id = f.hubspot_id, hubspot_last_sync_at = v_now, deleted_at = null
       from (select f.record, f.hubspot_id
               from jsonb_to_recordset(p_finished) as f (record uuid, hubspot_id text)
               join hubspot_sync.hubspot_contact_credits l on l.id = f.record
              where f.hubspot_id is not null and not coalesce(v_taken ? f.record::text, false)
+               and l.merged_into is null
              order by l.id
                for no key update of l) f
      where c.id = f.record;

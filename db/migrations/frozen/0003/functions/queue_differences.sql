@@ -84,6 +84,8 @@ begin
                      and (s.record is null or n.value <> '""')
               end) d
      where d.properties is not null
+       and not coalesce(s.properties ? '@gone', false)
+       and (p_all or not coalesce(s.properties ? '@archived', false))
        and (p_all
             or not exists (select from hubspot_sync.sync_queue q
                             where q.record = p.id and not q.synced and q.dead_at is null))

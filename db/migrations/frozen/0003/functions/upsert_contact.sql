@@ -62,6 +62,10 @@ begin
      and lower(c.email) = lower(v_email)
    order by c.created_at, c.id
    limit 1;
+  if v_contact.merged_into is not null then
+    -- HubSpot made one of two: the other is who is meant, and keeps its names.
+    return hubspot_sync.contact_answer(hubspot_sync.kept_contact(v_contact.id), true);
+  end if;
   if v_contact.id <> v_by_id.id or v_contact.hubspot_id <> v_hubspot_id then
     raise exception 'student % and HubSpot id % are two contacts', v_student_id, v_hubspot_id
       using errcode = 'MBIDC',

@@ -17,7 +17,7 @@ declare
     else coalesce(nullif(current_setting('hubspot_sync.ledger_reason', true), ''), 'adjustment')
   end;
   -- What hubspot_sync.post_credit adds: the reason in words, and the request to replay.
-  v_entry jsonb := case when v_reason in ('grant', 'adjustment')
+  v_entry jsonb := case when v_reason in ('grant', 'adjustment', 'hubspot', 'merge')
     then nullif(current_setting('hubspot_sync.ledger_entry', true), '')::jsonb end;
 begin
   foreach v_credit in array array[

@@ -10,7 +10,8 @@ declare
     'time_zone', 'cancellation_cutoff', 'backoff_base', 'backoff_max', 'longest_request',
     'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'urgent_reserve',
     'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'stream_length', 'notes',
-    'notes_every', 'retention_inbox'];
+    'notes_every', 'retention_inbox', 'deletions_a_day', 'poll_overlap', 'poll_recent',
+    'poll_every_min', 'poll_every_max'];
   c_nullable constant text[] := array[
     'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within',
     'hubspot_source_id'];
@@ -38,9 +39,12 @@ begin
       v_fits := new.value in ('on', 'off');
     elsif new.key in ('max_sync_attempts', 'stream_length') then
       v_fits := new.value::integer >= 1;
-    elsif new.key in ('urgent_reserve', 'daily_call_cap') then
+    elsif new.key in ('urgent_reserve', 'daily_call_cap', 'deletions_a_day') then
       v_fits := new.value::integer >= 0;
-    elsif new.key in ('backoff_base', 'backoff_max') then
+    elsif new.key = 'poll_overlap' then
+      -- Search sees a change some seconds late, and nobody promises how many.
+      v_fits := new.value::interval >= '5 minutes' and new.value::interval < '100 years';
+    elsif new.key in ('backoff_base', 'backoff_max', 'poll_every_min', 'poll_every_max') then
       -- Without a wait a run would never end while HubSpot is away.
       v_fits := new.value::interval >= '1 second' and new.value::interval < '100 years';
     elsif new.key = any (c_known) then

@@ -1,0 +1,74 @@
+-- Takes records as a search or a listing found them, and asks for those to be read that are newer
+-- than what was read, or of which nothing was.
+--
+-- What nobody has begun to read needs no second signal. A dead letter is not tried again because
+-- the same version was seen once more; a newer one is. One that counts as archived is there again,
+-- whatever its version. Our own writes are asked for, too: what
+-- HubSpot's users wrote just before them has no other trace in a version.
+create or replace function hubspot_sync.note_sightings(p_table text, p_rows jsonb, p_kind text)
+  returns table (checked integer, queued integer)
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := hubspot_sync.clock();
+begin
+  perform hubspot_sync.require_readable(p_table);
+  with seen as materialized (
+    select distinct on (r.id) r.id, r.version
+      from jsonb_to_recordset(p_rows) as r (id text, version timestamptz)
+     where r.id <> '' and length(r.id) <= 500
+     order by r.id, r.version desc nulls first
+  ), wanted as materialized (
+    select s.id, s.version
+      from seen s
+      left join lateral (
+        select b.id
+          from hubspot_sync.hubspot_bookings b
+         where p_table = 'hubspot_bookings' and b.hubspot_id = s.id
+        union all
+        select c.id
+          from hubspot_sync.hubspot_contact_credits c
+         where p_table = 'hubspot_contact_credits' and c.hubspot_id = s.id
+        union all
+        select e.id
+          from hubspot_sync.hubspot_mock_exams e
+         where p_table = 'hubspot_mock_exams' and e.hubspot_id = s.id) k on true
+      left join hubspot_sync.sync_shadow h on h.record = k.id
+     where (h.read_version is null or s.version is null or s.version > h.read_version
+            or h.properties ? '@archived')
+       and not exists (
+             select from (select w.*
+                            from hubspot_sync.webhook_inbox w
+                           where w.hubspot_id = s.id and w.done_at is null
+                          offset 0) w
+              where w.table_name = p_table
+                and case
+                      when w.dead_at is not null
+                      then coalesce((w.event ->> 'version')::timestamptz, w.dead_at) >= s.version
+                      else w.epoch is null or w.next_attempt_at <= v_now
+                    end)
+  ), added as (
+    insert into hubspot_sync.webhook_inbox
+      (table_name, hubspot_id, kind, event, received_at, next_attempt_at)
+    select p_table, w.id, p_kind, jsonb_build_object('version', w.version), v_now, v_now
+      from wanted w
+     order by w.id
+    returning 1
+  )
+  select (select count(*)::integer from seen), (select count(*)::integer from added)
+    into checked, queued;
+  return next;
+end;
+$$;
+
+comment on function hubspot_sync.note_sightings(text, jsonb, text) is
+  'Records HubSpot was seen to have, as an array of {id, version: when it was changed last}: '
+  'those that are newer than what was read of them, or not known here, become signals of the '
+  'kind p_kind. checked: how many were seen; queued: how many signals that made. Raises 22023 '
+  'for a table that HubSpot says nothing of.';
+revoke execute on function hubspot_sync.note_sightings(text, jsonb, text)
+  from public, anon, authenticated;
+grant execute on function hubspot_sync.note_sightings(text, jsonb, text) to service_role;

@@ -1,0 +1,67 @@
+-- Makes the contact HubSpot's record is of known by its id: one that was made here and whose id
+-- HubSpot has not answered, one whose record was deleted there and made anew, or those that
+-- HubSpot merged into it. Where two of ours became one, the first takes in the others.
+create or replace function hubspot_sync.find_merged_contact(p_record jsonb)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id text := p_record ->> 'id';
+  v_student_id text := trim(p_record #>> '{properties,student_id}');
+  v_email text := lower(trim(p_record #>> '{properties,email}'));
+  v_former text[] := array(
+    select distinct trim(m.value)
+      from (select unnest(string_to_array(
+                     p_record #>> '{properties,hs_merged_object_ids}', ';')) as value
+            union all
+            select a.value from jsonb_array_elements_text(
+              case jsonb_typeof(p_record -> 'asked') when 'array' then p_record -> 'asked'
+                   else '[]' end) a) m
+     where trim(m.value) not in ('', v_id));
+  v_kept uuid;
+  v_merged uuid;
+  v_absorbed boolean := false;
+begin
+  select c.id into v_kept
+    from hubspot_sync.hubspot_contact_credits c
+   where c.hubspot_id = v_id;
+  if v_kept is null then
+    select c.id into v_kept
+      from hubspot_sync.hubspot_contact_credits c
+     where c.hubspot_id = any (v_former)
+     order by c.student_id = v_student_id and lower(c.email) = v_email desc, c.created_at, c.id
+     limit 1;
+    v_kept := coalesce(v_kept, (
+      select c.id
+        from hubspot_sync.hubspot_contact_credits c
+       where c.student_id = v_student_id
+         and lower(c.email) = v_email
+         and c.merged_into is null
+         and (c.hubspot_id is null or c.deleted_at is not null)
+       order by c.created_at, c.id
+       limit 1));
+    update hubspot_sync.hubspot_contact_credits c
+       set hubspot_id = v_id
+     where c.id = v_kept;
+  end if;
+  for v_merged in
+    select c.id
+      from hubspot_sync.hubspot_contact_credits c
+     where c.hubspot_id = any (v_former)
+       and c.id <> v_kept
+     order by c.id
+  loop
+    perform hubspot_sync.absorb_contact(v_merged, v_kept);
+    v_absorbed := true;
+  end loop;
+  return v_absorbed;
+end;
+$$;
+
+comment on function hubspot_sync.find_merged_contact(jsonb) is
+  'Gives HubSpot''s id of the record p_record to the contact here that it is of, merging those it '
+  'was merged from (hs_merged_object_ids, or asked: the ids under which it was read). Answers '
+  'whether contacts here became one. All of them are locked.';
+revoke execute on function hubspot_sync.find_merged_contact(jsonb) from public, anon, authenticated;

@@ -1,0 +1,162 @@
+-- Adds to a contact's balances what was added to them in HubSpot, each edit once.
+--
+-- A booking here and a top-up there must both survive, also where one write has overwritten the
+-- other in HubSpot. So the edits are read from the history of the property: every entry that is
+-- not ours changes the balance here by as much as it changed the one there. How far the history
+-- was taken into account is noted; the ledger's unique key refuses what would be taken twice.
+--
+-- Our own entries are known by our id in the history. Until that is learnt (from an entry that is
+-- the write HubSpot acknowledged last) an application's entry with a value that we sent is ours.
+create or replace function hubspot_sync.merge_balances(
+  p_contact uuid,
+  p_record jsonb,
+  p_absorbed boolean
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_kept constant integer := 20;  -- the fewest values HubSpot keeps of a property
+  v_ours jsonb;
+  v_shadow hubspot_sync.sync_shadow;
+  v_source text := hubspot_sync.setting('hubspot_source_id');
+  v_credit text;
+  v_entries jsonb;
+  v_theirs integer;
+  v_base integer;
+  v_open boolean;
+  v_sent text[];
+  v_seen timestamptz;
+  v_start timestamptz;
+  v_before integer;
+  v_entry record;
+  v_again jsonb := jsonb_build_object();
+begin
+  select hubspot_sync.contact_properties(c) into v_ours
+    from hubspot_sync.hubspot_contact_credits c where c.id = p_contact;
+  select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = p_contact;
+  for v_credit in
+    select o.field
+      from hubspot_sync.field_owners o
+     where o.table_name = 'hubspot_contact_credits'
+       and o.owner = 'sum'
+       and p_record -> 'properties' ? o.field
+     order by o.field
+  loop
+    v_theirs := coalesce(
+      hubspot_sync.parse_count(p_record #>> array['properties', v_credit], v_credit), 0);
+    v_base := (v_shadow.properties ->> v_credit)::integer;
+    v_entries := p_record #> array['propertiesWithHistory', v_credit];
+    select coalesce(bool_or(true), false), array_agg(q.new_data ->> v_credit)
+      into v_open, v_sent
+      from (select o.new_data
+              from hubspot_sync.sync_queue o
+             where o.record = p_contact and not o.synced
+            offset 0) q
+     where q.new_data ? v_credit or q.new_data is null;
+    perform hubspot_sync.note_shadow('hubspot_contact_credits', jsonb_build_array(
+      jsonb_build_object('record', p_contact, 'version', v_shadow.version,
+        'properties', jsonb_build_object(v_credit, v_theirs::text))));
+
+    if coalesce(jsonb_array_length(v_entries), 0) = 0 then
+      -- Without a history: the plain difference, unless a send of ours may be in between.
+      if v_theirs <> v_base and not v_open then
+        perform hubspot_sync.take_top_up(
+          p_contact, v_credit, v_theirs - v_base, 'its history is not known', null);
+      end if;
+    else
+      if v_source is null then
+        select e.value ->> 'sourceId' into v_source
+          from jsonb_array_elements(v_entries) e
+         where e.value ->> 'sourceType' = 'INTEGRATION'
+           and hubspot_sync.parse_count(e.value ->> 'value', v_credit) = v_base
+           and hubspot_sync.parse_moment(e.value ->> 'timestamp', v_credit)
+               between v_shadow.acknowledged - interval '1 second'
+                   and v_shadow.acknowledged + interval '1 second'
+         limit 1;
+        if v_source <> '' then
+          update hubspot_sync.settings s set value = v_source where s.key = 'hubspot_source_id';
+        end if;
+      end if;
+      v_seen := (v_shadow.seen ->> v_credit)::timestamptz;
+      v_start := v_seen;
+      v_before := null;
+      for v_entry in
+        select e.at, e.value, e.source, e.source_id, e.place, e.entries,
+               e.source = 'INTEGRATION' and coalesce(case
+                 when v_source is not null then e.source_id = v_source
+                 else e.value = v_base or e.value::text = any (v_sent) end, false) as own
+          from (select hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit) as at,
+                       coalesce(hubspot_sync.parse_count(h.value ->> 'value', v_credit), 0)
+                         as value,
+                       coalesce(h.value ->> 'sourceType', '') as source,
+                       coalesce(h.value ->> 'sourceId', '') as source_id,
+                       row_number() over (
+                         order by hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit),
+                                  h.place desc) as place,
+                       count(*) over () as entries
+                  from jsonb_array_elements(v_entries) with ordinality h (value, place)) e
+         order by e.place
+      loop
+        if v_start is null then
+          -- The first reading of a contact that was made here: what was there before our first
+          -- write is no edit of ours.
+          if v_entry.own then
+            v_start := v_entry.at;
+          end if;
+        elsif v_entry.at > v_start and not v_entry.own
+              and not (v_entry.source = 'MERGE_OBJECTS' and p_absorbed) then
+          if v_before is null and v_entry.entries >= c_kept then
+            insert into hubspot_sync.sync_conflicts
+              (entity, record, field, postgres_value, hubspot_value, decision)
+            values ('hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
+                    v_entry.value::text,
+                    format('ours: what HubSpot''s history had before %s is gone, so what was added'
+                           ' then is not known', v_entry.at));
+          else
+            perform hubspot_sync.take_top_up(
+              p_contact, v_credit, v_entry.value - coalesce(v_before, 0),
+              format('in HubSpot by %s %s', v_entry.source, v_entry.source_id), v_entry.at);
+          end if;
+        end if;
+        v_before := v_entry.value;
+        v_seen := greatest(v_seen, v_entry.at);
+      end loop;
+      if v_start is null and v_theirs::text is distinct from v_ours ->> v_credit then
+        insert into hubspot_sync.sync_conflicts
+          (entity, record, field, postgres_value, hubspot_value, decision)
+        values ('hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
+                v_theirs::text, 'ours: HubSpot had it before it knew of ours');
+      end if;
+      update hubspot_sync.sync_shadow s
+         set seen = coalesce(s.seen, '{}') || jsonb_build_object(v_credit, v_seen)
+       where s.record = p_contact;
+    end if;
+    -- What HubSpot holds and we do not is written again.
+    if not v_open and exists (
+         select from hubspot_sync.hubspot_contact_credits c
+          where c.id = p_contact
+            and hubspot_sync.contact_properties(c) ->> v_credit <> v_theirs::text)
+       and not exists (
+         select from hubspot_sync.sync_queue q
+          where q.record = p_contact and not q.synced and q.new_data ? v_credit) then
+      v_again := v_again || jsonb_build_object(v_credit, null);
+    end if;
+  end loop;
+  if v_again <> '{}' then
+    insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
+    values ('hubspot_contact_credits', p_contact, 'resend', v_again);
+  end if;
+end;
+$$;
+
+comment on function hubspot_sync.merge_balances(uuid, jsonb, boolean) is
+  'Takes the edits of a contact''s balances from what was read of it (p_record with '
+  'propertiesWithHistory), of the fields whose owner is «sum». p_absorbed: two contacts of ours '
+  'became one there, and their balances were added up here, so what HubSpot''s merge wrote counts '
+  'for nothing. The contact is locked, and merge_record was called before. Raises '
+  '22023 for a value that is no whole number.';
+revoke execute on function hubspot_sync.merge_balances(uuid, jsonb, boolean)
+  from public, anon, authenticated;

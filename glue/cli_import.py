@@ -1,0 +1,66 @@
+"""The command that brings an account in: import."""
+
+import dataclasses
+import sys
+
+import click
+
+from glue import budget, config, display, follow, importing
+from glue.cli_parts import is_watched, json_option, print_json
+from glue.db import connect
+from glue.hubspot import HubSpot
+from glue.records import ORDER, object_type
+from glue.rpc import Rpc
+
+LISTED = 20  # refused records that are named; the others are counted
+
+
+@click.command("import")
+@click.option("--restart", is_flag=True, help="Begin anew, though one is unfinished.")
+@json_option
+def import_command(restart: bool, as_json: bool) -> None:
+    """Bring HubSpot's exams, contacts and bookings into Postgres, with their links.
+
+    Goes on where an unfinished import stopped; a finished one begins anew, and changes only what
+    is new. So an empty database is rebuilt from HubSpot.
+
+    \b
+    Examples:
+      glue import
+      glue import --json
+      glue import --restart
+    """
+    stop = follow.stop_on_signals()
+    with (
+        connect(config.database_url()) as connection,
+        # Pages are fetched while others are written: each has a connection of its own.
+        connect(config.database_url()) as budgets,
+        HubSpot(config.hubspot()) as hubspot,
+        display.bars(quiet=as_json) as bar,
+    ):
+        rpc = Rpc(connection)
+        hubspot.meter = budget.Budget(Rpc(budgets))
+        if is_watched() and not as_json:
+            for table in ORDER:
+                bar(table, 0, hubspot.count(object_type(hubspot, table)))
+        report = importing.run(
+            rpc,
+            hubspot,
+            lambda table, count: bar(table, count, None),
+            restart=restart,
+            stopped=stop.is_set,
+        )
+        refused = rpc.list_refused(LISTED) if report.refused else []
+    if as_json:
+        print_json(dataclasses.asdict(report) | {"reasons": refused})
+    else:
+        display.imported(report, refused, watched=is_watched())
+    if report.refused:
+        if not as_json:
+            click.echo(
+                f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",
+                err=True,
+            )
+        sys.exit(1)
+    if stop.is_set():
+        sys.exit(75)

@@ -1,0 +1,83 @@
+"""The commands that look at HubSpot without being told: poll and reconcile."""
+
+import sys
+
+import click
+
+from glue import budget, config, display, follow
+from glue import poll as polling
+from glue.cli_parts import is_watched, json_option, print_json, told
+from glue.db import connect
+from glue.hubspot import HubSpot
+from glue.rpc import Rpc
+
+IDLE = 15.0  # seconds between two looks whether a poll is due
+
+
+@click.command
+@click.option("--once/--follow", default=True, help="One poll, if it is due, or as a service.")
+@click.option("--now", is_flag=True, help="Also when it is not due yet.")
+@click.option("--everything", is_flag=True, help="Exams and bookings of long ago, too.")
+@click.option("--archived", is_flag=True, help="Look through HubSpot's recycling bin instead.")
+@json_option
+def poll(once: bool, now: bool, everything: bool, archived: bool, as_json: bool) -> None:
+    """Ask HubSpot what changed, for when no webhook tells it.
+
+    What is found goes to the inbox; «glue receive» reads it. While webhooks arrive polls become
+    rarer, so cron may call it every five minutes: it decides by itself whether it is due.
+
+    \b
+    Examples:
+      glue poll --once             # cron: */5 * * * *
+      glue poll --once --now --json
+      glue poll --everything --now
+      glue poll --archived         # what was deleted there
+      glue poll --follow           # a service
+    """
+    settings = config.hubspot()
+    if not once:
+        if now or everything or archived:
+            raise click.UsageError("--follow takes none of --now, --everything and --archived")
+        _follow(settings, as_json)
+        return
+    with (
+        connect(config.database_url()) as connection,
+        HubSpot(settings) as hubspot,
+        display.spinner("looking at", quiet=as_json) as progress,
+    ):
+        rpc = Rpc(connection)
+        if not (now or archived or everything) and (due := rpc.poll_due()):
+            if as_json:
+                print_json({"due_in": due.total_seconds()})
+            else:
+                told(f"the next poll is due in {display.age(due)}")
+            return
+        hubspot.meter = budget.Budget(rpc)
+        one = polling.Poll(rpc, hubspot, progress=progress)
+        report = one.archived() if archived else one.run(everything=everything)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        display.polled(report, watched=is_watched())
+    if report.forbidden:
+        sys.exit(77)
+
+
+def _follow(settings: config.HubSpotConfig, as_json: bool) -> None:
+    stop = follow.stop_on_signals()
+    with HubSpot(settings) as hubspot:
+
+        def run() -> bool:
+            with connect(config.database_url()) as connection:
+                rpc = Rpc(connection)
+                if rpc.poll_due():
+                    return False
+                hubspot.meter = budget.Budget(rpc)
+                report = polling.Poll(rpc, hubspot, stopped=stop.is_set).run()
+            if report.queued or report.errors:
+                print_json(report.as_json()) if as_json else display.polled(report, watched=True)
+            return False
+
+        follow.follow(
+            run, stop=stop, idle=IDLE, failed=lambda error: click.echo(error.message, err=True)
+        )

@@ -1,0 +1,70 @@
+"""The server's paths, and what it does beside them."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from glue import config
+from glue.errors import GlueError
+from glue.parked import Moved, move
+from glue.serve import health, webhooks
+from glue.serve.answers import handlers
+from glue.serve.state import State, open_state
+
+MOVE_EVERY = 5.0  # seconds
+MOVE_PATIENCE = 60.0
+
+
+def create_app(state: State) -> Starlette:
+    """The application. Within its lifespan it moves what Redis keeps, then closes `state`."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        mover = asyncio.create_task(_keep_moving(state))
+        try:
+            yield
+        finally:
+            mover.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await mover
+            state.close()
+
+    app = Starlette(
+        routes=[
+            Route("/webhooks/hubspot", webhooks.receive, methods=["POST"]),
+            Route("/healthz", health.healthz),
+            Route("/readyz", health.readyz),
+        ],
+        exception_handlers=handlers(state.log),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.glue = state
+    return app
+
+
+def from_environment() -> Starlette:
+    """The application of a worker process."""
+    return create_app(open_state(config.serve(os.environ)))
+
+
+async def _keep_moving(state: State) -> None:
+    """Moves what Redis keeps into Postgres, at once and every few seconds."""
+    if state.parking is None:
+        return
+    while True:
+        try:
+            if await asyncio.to_thread(state.parking.count):
+                moved = await state.pool.run(lambda rpc: _move(state, rpc), MOVE_PATIENCE)
+                state.log(f"{moved.moved} requests moved from Redis, {moved.dead} cannot be read")
+        except GlueError as error:
+            state.log(f"Redis keeps what it has: {error.message}")
+        await asyncio.sleep(MOVE_EVERY)
+
+
+def _move(state: State, rpc: object) -> Moved:
+    return move(rpc, state.parking, state.config.types)
