@@ -129,6 +129,9 @@ class Reading:
         """What to make of a record that is nowhere."""
         if signal.hubspot_id in self._unsure:
             self._fail(signal, LEFT_OUT)
+        elif self._table == CONTACTS and not signal.privacy:
+            # It is no more than marked, and comes back when HubSpot tells what it has become.
+            self._lose(signal, archived=True)
         elif signal.privacy or signal.record is None or {"deletion", "merge"} & set(signal.kinds):
             self._lose(signal, archived=False)
         else:
