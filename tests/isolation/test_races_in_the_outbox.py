@@ -424,7 +424,8 @@ def test_an_import_of_contacts_and_an_acknowledgement_never_deadlock(world):
     holder.begin()
     holder.run("select from hubspot_sync.hubspot_contact_credits where hubspot_id = '1' for update")
     importing = importer.start(
-        "select * from hubspot_sync.apply_records('hubspot_contact_credits', %(page)s)", page=Jsonb(page)
+        "select * from hubspot_sync.apply_records('hubspot_contact_credits', %(page)s)",
+        page=Jsonb(page),
     )
     importing.waits_for(holder)
     finishing = finish(worker, changes, CONTACTS)
@@ -468,7 +469,9 @@ def test_an_import_of_exams_and_an_acknowledgement_never_deadlock(world):
     assert len(changes) == 2
     holder.begin()
     holder.run("select from hubspot_sync.hubspot_mock_exams where hubspot_id = '1' for update")
-    importing = importer.start("select * from hubspot_sync.apply_records('hubspot_mock_exams', %(page)s)", page=Jsonb(page))
+    importing = importer.start(
+        "select * from hubspot_sync.apply_records('hubspot_mock_exams', %(page)s)", page=Jsonb(page)
+    )
     importing.waits_for(holder)
     finishing = finish(worker, changes)
     finishing.waits_for(holder, importer)
@@ -526,7 +529,8 @@ def test_an_import_and_the_acknowledgement_of_a_contact_made_here_never_deadlock
     holder.begin()
     holder.run("select from hubspot_sync.hubspot_contact_credits where hubspot_id = '1' for update")
     importing = importer.start(
-        "select * from hubspot_sync.apply_records('hubspot_contact_credits', %(page)s)", page=Jsonb(page)
+        "select * from hubspot_sync.apply_records('hubspot_contact_credits', %(page)s)",
+        page=Jsonb(page),
     )
     importing.waits_for(holder)
     finishing = finish(worker, changes, CONTACTS)
@@ -570,7 +574,9 @@ def test_an_import_of_exams_and_a_writer_of_many_bookings_never_deadlock(world):
         "select from hubspot_sync.exam_seats"
         " where exam = 'ffffffff-0000-4000-8000-000000000000' for update"
     )
-    importing = importer.start("select * from hubspot_sync.apply_records('hubspot_mock_exams', %(page)s)", page=Jsonb(page))
+    importing = importer.start(
+        "select * from hubspot_sync.apply_records('hubspot_mock_exams', %(page)s)", page=Jsonb(page)
+    )
     importing.waits_for(holder)
     writing = writer.start("update hubspot_sync.hubspot_bookings set is_active = 'Cancelled'")
     writing.waits_for(holder, importer)

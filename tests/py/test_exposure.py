@@ -448,11 +448,10 @@ OF_THE_GLUE = {
     "resume_sync", "retry_changes", "show_change",
     "append_events", "read_events", "event_status", "open_group", "note_position",
     "group_positions", "write_notes",
-    "store_signals", "claim_signals", "fail_signals",
     "store_events", "request_sync", "watch_signals",
     "poll_state", "note_poll", "note_sightings", "note_archived", "poll_due", "note_pace",
-    "receive_records", "list_signals", "show_signal", "retry_signals", "discard_signals",
-    "inbox_status",
+    "store_signals", "claim_signals", "fail_signals", "receive_records", "list_signals",
+    "show_signal", "retry_signals", "discard_signals", "inbox_status",
 }  # fmt: skip
 
 
