@@ -59,6 +59,8 @@ def run(
             progress(page.table, len(page.records))
             if stopped():
                 break
+        else:
+            rpc.finish_import()
     tables = rpc.import_summary()
     applied = {row["table_name"]: row["applied"] for row in tables}
     return ImportReport(

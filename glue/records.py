@@ -11,6 +11,8 @@ ORDER = (EXAMS, CONTACTS, BOOKINGS)
 CONTACT_TYPE = "contacts"
 # The ids of the records that have become part of one, separated by semicolons.
 MERGED = "hs_merged_object_ids"
+# Our own figure: it is compared, and never taken.
+FIGURE = "total_bookings"
 # HubSpot returns only a few standard properties unless asked for each by name.
 PROPERTIES = {
     EXAMS: (
@@ -22,7 +24,6 @@ PROPERTIES = {
         "end_time",
         "location",
         "capacity",
-        "total_bookings",
         "is_active",
         "scheduled_activation_at",
         MERGED,

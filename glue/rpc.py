@@ -241,6 +241,13 @@ class Rpc:
         with translated(), self._connection.transaction(force_rollback=True):
             yield
 
+    @contextmanager
+    def acting_as(self, actor: str) -> Iterator[None]:
+        """What is called inside is one transaction, in this name for the audit log."""
+        with translated(), self._connection.transaction():
+            self._connection.execute("select set_config('hubspot_sync.actor', %s, true)", [actor])
+            yield
+
     def list_queue(
         self,
         state: str | None = None,
@@ -399,6 +406,21 @@ class Rpc:
     def discard_signals(self, ids: list[int]) -> list[dict[str, Any]]:
         """Gives signals up; what became of each."""
         return self.call("hubspot_sync.discard_signals", p_ids=_numbers(ids))
+    def demand_records(self, kind: str, id: str | None, older_than: float) -> dict[str, Any]:
+        """Asks for records to be read at once; see hubspot_sync.demand_records.
+
+        older_than: seconds; what was read since is fresh.
+        """
+        return self.call(
+            "hubspot_sync.demand_records",
+            p_kind=kind,
+            p_id=id,
+            p_older_than=timedelta(seconds=older_than),
+        )[0]
+
+    def watch_signals(self, signals: list[int]) -> dict[str, Any]:
+        """How many of these signals are waiting, how many dead, and last_error."""
+        return self.call("hubspot_sync.watch_signals", p_signals=_numbers(signals))[0]
 
     def poll_state(self, task: str, table: str) -> PollPass:
         """From where a table is to be searched for what changed."""
@@ -449,6 +471,10 @@ class Rpc:
         return self.call(
             "hubspot_sync.import_page", p_table=table, p_records=records, p_after=after
         )[0]
+
+    def finish_import(self) -> int:
+        """Gives every exam the figure of its bookings; how many changed."""
+        return self.value("hubspot_sync.finish_import")
 
     def import_summary(self) -> list[dict[str, Any]]:
         """What the last import read, and what is here; a row a table."""

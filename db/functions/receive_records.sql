@@ -46,6 +46,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   v_now := hubspot_sync.clock();
   if p_records <> '[]' then
+    perform hubspot_sync.note_overwritten(p_table, p_epoch, p_records);
     select coalesce(a.applied, 0), coalesce(a.refused, '{}'), coalesce(a.stale, '{}')
       into v_applied, v_refused, v_stale
       from hubspot_sync.apply_records(p_table, p_records) a;
