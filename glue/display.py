@@ -287,7 +287,7 @@ def shown(told: dict[str, Any]) -> None:
 
 
 def history(row: dict[str, Any]) -> None:
-    """What happened to a row of the outbox or the inbox, and its last error where that adds to it."""
+    """What happened to a row of outbox or inbox, and its last error where that adds to it."""
     for entry in row["history"]:
         words = [f"{name} {entry[name]}" for name in ("attempt", "by") if name in entry]
         said = entry.get("action") or entry.get("error") or entry.get("note") or ""
