@@ -14,8 +14,10 @@ from glue import (
     cli_drain,
     cli_events,
     cli_import,
+    cli_inbox,
     cli_poll,
     cli_queue,
+    cli_receive,
     cli_serve,
     config,
     display,
@@ -50,6 +52,8 @@ main.add_command(cli_drain.drain)
 main.add_command(cli_drain.push)
 main.add_command(cli_queue.queue)
 main.add_command(cli_queue.prune)
+main.add_command(cli_receive.receive)
+main.add_command(cli_inbox.inbox)
 
 
 @main.command("advance")
