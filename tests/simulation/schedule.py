@@ -166,7 +166,8 @@ class Worker:
     """A worker's player and what the simulation knows of its claim.
 
     owes: it acts so late that only its own report can make it good, so it must live to give it.
-    request: what it is about to send, or sent last.
+    request: what it is about to send, or sent last. reads: it never writes to HubSpot, so it is
+    never late.
     """
 
     player: Player = field(init=False)
@@ -178,6 +179,7 @@ class Worker:
     sent_late: bool = False
     owes: bool = False
     request: httpx.Request | None = None
+    reads: bool = False
 
     @property
     def reporting(self) -> bool:
@@ -289,8 +291,11 @@ class Schedule:
             self._settle()
         finally:
             self._end()
-        if wrong := differences(self):
+        if wrong := self._differences():
             raise Violation("\n".join(wrong))
+
+    def _differences(self) -> list[str]:
+        return differences(self)
 
     def _begin(self) -> None:
         self.editors.set_up()
@@ -323,6 +328,13 @@ class Schedule:
     # Steps
 
     def _step(self) -> None:
+        choices = self._choices()
+        (chosen,) = self._chance.choices(choices, [weight for weight, _, _ in choices])
+        _, act, arguments = chosen
+        act(*arguments)
+
+    def _choices(self) -> list[tuple[float, Any, tuple]]:
+        """What may happen next: its weight, what does it, and with what."""
         mood = self._mood
         ready = [w for w in self._workers if not self.waits(w)]
         choices: list[tuple[float, Any, tuple]] = [
@@ -349,9 +361,7 @@ class Schedule:
             choices.append((6, self._end_transaction, ()))
         if self.flights:
             choices.append((3, self._land_one, ()))
-        (chosen,) = self._chance.choices(choices, [weight for weight, _, _ in choices])
-        _, act, arguments = chosen
-        act(*arguments)
+        return choices
 
     def waits(self, worker: Worker) -> bool:
         """Whether a worker cannot go on before some time has passed."""
@@ -405,33 +415,34 @@ class Schedule:
 
     def hire(self, compares: bool = False) -> Worker:
         """A worker comes and goes on to its first place. compares: it makes the full pass."""
-        self._born += 1
-        connection = self.stage.session(self.time, self._chance.random())
-        worker = Worker(connection, f"w{self._born}")
         everything = compares and self._chance.random() < 0.3
         quiet = self._fair or self._calm or compares
         lane = None if quiet or self._chance.random() < 0.8 else "urgent"
 
-        def work(player: Player) -> object:
-            with self._hubspot(Wire(self, worker)) as hubspot:
-                labelled = Labelled(self, worker)
-                drain = Drain(
-                    labelled,
-                    hubspot,
-                    lease=LEASE,
-                    lane=lane,
-                    clock=self.time.monotonic,
-                )
-                return (
-                    push.run(labelled, drain, everything=everything)
-                    if compares
-                    else (drain.run_once())
-                )
+        def work(rpc: Labelled, hubspot: HubSpot) -> object:
+            drain = Drain(rpc, hubspot, lease=LEASE, lane=lane, clock=self.time.monotonic)
+            if compares:
+                return push.run(rpc, drain, everything=everything)
+            return drain.run_once()
 
-        worker.player = Player(worker.name, work)
-        self._workers.append(worker)
-        self.note(f"{worker.name} starts{' the full pass' * compares}")
         self.struck["full pass"] += compares
+        return self.begin_work(f"starts{' the full pass' * compares}", work)
+
+    def begin_work(
+        self, told_as: str, work: Callable[[Labelled, HubSpot], object], *, reads: bool = False
+    ) -> Worker:
+        """Let a new worker do something, up to its first place."""
+        self._born += 1
+        connection = self.stage.session(self.time, self._chance.random())
+        worker = Worker(connection, f"w{self._born}", reads=reads)
+
+        def play(_: Player) -> object:
+            with self._hubspot(Wire(self, worker)) as hubspot:
+                return work(Labelled(self, worker), hubspot)
+
+        worker.player = Player(worker.name, play)
+        self._workers.append(worker)
+        self.note(f"{worker.name} {told_as}")
         self.resume(worker)
         return worker
 
@@ -572,7 +583,7 @@ class Schedule:
         what = told(request)
         worker.request = request
         self._stand(worker, "before send", what)
-        late = self.time.passed - worker.claimed
+        late = 0.0 if worker.reads else self.time.passed - worker.claimed
         if late > LEASE:
             worker.sent_late = True
             self.struck["late send"] += 1
@@ -646,7 +657,7 @@ class Schedule:
     def _wait_for(self, worker: Worker, request: httpx.Request) -> httpx.Response:
         """A request takes its time: the answer, if it lands before the worker gives up."""
         lands_by = self.time.passed + LONGEST - 0.5
-        if lands_by > worker.claimed + LEASE + LONGEST:
+        if not worker.reads and lands_by > worker.claimed + LEASE + LONGEST:
             worker.owes = True
         flight = Flight(request, worker, lands_by, worker.epochs)
         self.flights.append(flight)

@@ -36,20 +36,17 @@ begin
   ), read as (
     select a.id, a.hubspot_id, a.ours,
            (select jsonb_object_agg(p.key, p.value)
-              from jsonb_each(hubspot_sync.booking_properties(u.b)) p
+              from jsonb_each(hubspot_sync.booking_properties(u.b) || jsonb_build_object(
+                     '@exam', coalesce(u.record #>> '{associations,exams,0}', ''))) p
              where p.key not in ('@contact', '@exam') and u.record -> 'properties' ? p.key
                 or p.key in ('@contact', '@exam') and u.record ? 'associations') as theirs,
-           hubspot_sync.parse_moment(u.record ->> 'updatedAt', 'updatedAt') as version,
-           u.record #>> '{associations,exams,0}' as exam
+           hubspot_sync.parse_moment(u.record ->> 'updatedAt', 'updatedAt') as version
       from added a
       join unknown u on (u.b).hubspot_id = a.hubspot_id
   ), noted as (
     insert into hubspot_sync.sync_shadow
       (record, table_name, properties, version, read_version, read_at, updated_at)
-    select r.id, 'hubspot_bookings',
-           r.theirs || case when r.theirs ? '@exam'
-             then jsonb_build_object('@exam', coalesce(r.exam, '')) else '{}' end,
-           r.version, r.version, v_now, v_now
+    select r.id, 'hubspot_bookings', r.theirs, r.version, r.version, v_now, v_now
       from read r
   ), queued as (
     -- What is ours to decide and HubSpot has otherwise.
