@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
+from redis.client import Pipeline
 
 from glue.errors import DatabaseError, Refused
 from glue.incoming import read_events
@@ -68,10 +69,13 @@ class Parking:
 
     def bury(self, id: bytes, body: bytes, reason: str) -> None:
         """Moves a request that nobody can store aside, with the reason."""
-        with translated(), self._redis.pipeline(transaction=True) as both:
-            both.xadd(DEAD, {"body": body, "reason": reason, "id": id})
-            both.xdel(STREAM, id)
-            both.execute()
+
+        def both(pipeline: Pipeline) -> None:
+            pipeline.xadd(DEAD, {"body": body, "reason": reason, "id": id})
+            pipeline.xdel(STREAM, id)
+
+        with translated():
+            self._redis.transaction(both)
 
 
 def move(
