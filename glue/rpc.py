@@ -406,6 +406,7 @@ class Rpc:
     def discard_signals(self, ids: list[int]) -> list[dict[str, Any]]:
         """Gives signals up; what became of each."""
         return self.call("hubspot_sync.discard_signals", p_ids=_numbers(ids))
+
     def demand_records(self, kind: str, id: str | None, older_than: float) -> dict[str, Any]:
         """Asks for records to be read at once; see hubspot_sync.demand_records.
 
