@@ -19,6 +19,7 @@ from glue import (
     cli_queue,
     cli_receive,
     cli_serve,
+    cli_sync,
     config,
     display,
     doctor,
@@ -42,6 +43,7 @@ def main() -> None:
       HUBSPOT_BOOKING_TYPE   the bookings' object type id     (the same)
       HUBSPOT_EXAM_TYPE      the exams' object type id        (the same)
       REDIS_URL              optional                        (needed for events)
+      WEBHOOK_PUBLIC_URL, HUBSPOT_CLIENT_SECRET, SYNC_SECRET, DOOR_SECRET: see glue serve --help
     \b
     Without a terminal, as under cron, success is silent; trouble goes to stderr. With --json
     every command prints one object.
@@ -178,5 +180,6 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
 
 main.add_command(cli_events.main)
 main.add_command(cli_serve.serve)
+main.add_command(cli_sync.sync)
 main.add_command(cli_poll.poll)
 main.add_command(cli_import.import_command)
