@@ -39,12 +39,10 @@ begin
   v_contacts := array(
     select c.id
       from jsonb_array_elements(p_records) r
-      join hubspot_sync.hubspot_contact_credits c
-        on c.hubspot_id in (
-             select r.value ->> 'id'
-             union all
-             select unnest(string_to_array(
-                      r.value #>> '{properties,hs_merged_object_ids}', ';')))
+     cross join lateral unnest(
+             array[r.value ->> 'id']
+             || string_to_array(r.value #>> '{properties,hs_merged_object_ids}', ';')) i (id)
+      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = i.id
     union
     select c.id
       from jsonb_array_elements(p_records) r
