@@ -61,6 +61,22 @@ class BatchResult:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """The answer to a read of many records.
+
+    records: those that are there, in no order. missing: the ids of which HubSpot says that it has
+    none; None where it answered for all and had nothing to say.
+    """
+
+    records: list[dict[str, Any]]
+    missing: set[str] | None = None
+
+    def lacks(self, one: str) -> bool:
+        """Whether a record that is not among the answers is not there, rather than left out."""
+        return self.missing is None or one in self.missing
+
+
+@dataclass(frozen=True)
 class Changes:
     """A page of a search for what changed.
 
@@ -230,17 +246,49 @@ class HubSpot:
         ids: Sequence[str],
         properties: Sequence[str],
         id_property: str | None = None,
+        *,
+        history: Sequence[str] = (),
+        archived: bool = False,
     ) -> list[dict[str, Any]]:
-        """Records by HubSpot's ids, or a unique property's values; others are left out."""
+        """Records by HubSpot's ids, or a unique property's values; others are left out.
+
+        history: properties whose former values are told, too; HubSpot takes fewer ids then.
+        archived: only what is in the recycling bin.
+        """
+        return self.look_up(
+            object_type, ids, properties, id_property, history=history, archived=archived
+        ).records
+
+    def look_up(
+        self,
+        object_type: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        id_property: str | None = None,
+        *,
+        history: Sequence[str] = (),
+        archived: bool = False,
+    ) -> Lookup:
+        """The same, and of which ids HubSpot says that there is no such record."""
         request = {
             "inputs": [{"id": value} for value in ids],
             "properties": list(properties),
-            "propertiesWithHistory": [],
+            "propertiesWithHistory": list(history),
         }
         if id_property:
             request["idProperty"] = id_property
-        body = self._post(f"/crm/objects/{API_VERSION}/{object_type}/batch/read", request)
-        return _records(body)
+        path = f"/crm/objects/{API_VERSION}/{object_type}/batch/read"
+        body = self._send(
+            "POST", path, json=request, **({"params": {"archived": "true"}} if archived else {})
+        )
+        errors = _dicts(body.get("errors"))
+        named = {
+            str(one)
+            for error in errors
+            if error.get("category") == "OBJECT_NOT_FOUND"
+            for one in _list(_dict(error.get("context")).get("ids"))
+        }
+        return Lookup(_records(body), named if errors or body.get("numErrors") else None)
 
     def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
         """The ids that each of at most 1,000 records is linked with, all pages of them."""
@@ -260,6 +308,11 @@ class HubSpot:
                 after = _dict(_dict(row.get("paging")).get("next")).get("after")
                 if after:
                     inputs.append({"id": record_id, "after": after})
+            for error in _dicts(body.get("errors")):
+                # Of a record without links HubSpot says so; anything else is no answer.
+                if error.get("category") != "OBJECT_NOT_FOUND":
+                    reason = f"HubSpot did not tell all links: {_reason(error)}"
+                    raise Unavailable(reason, unanswered=False)
         return found
 
     def associate(self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -464,7 +517,12 @@ def _records(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     """The objects of what should be a list of objects."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in _list(value) if isinstance(item, dict)]
+
+
+def _list(value: Any) -> list[Any]:
+    """What should be a list, empty where it is none."""
+    return value if isinstance(value, list) else []
 
 
 def _dict(value: Any) -> dict[str, Any]:

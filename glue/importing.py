@@ -4,14 +4,13 @@ A page is applied with the place where the next one begins, so an import may be 
 the next goes on there. While the database takes a page, the next ones are fetched.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from glue.ahead import ahead
 from glue.hubspot import BATCH, HubSpot
-from glue.records import CONTACT_TYPE, ORDER, PROPERTIES, object_type
+from glue.records import ORDER, PROPERTIES, link, object_type, storable
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, Rpc
 
 # Bookings whose links are asked for together: HubSpot answers for a thousand.
@@ -56,7 +55,7 @@ def run(
         progress(place["table_name"], place["read"])
     with ahead(_pages(hubspot, places)) as pages:
         for page in pages:
-            rpc.import_page(page.table, _storable(page.records), page.after)
+            rpc.import_page(page.table, storable(page.records), page.after)
             progress(page.table, len(page.records))
             if stopped():
                 break
@@ -99,39 +98,3 @@ def _linked(hubspot: HubSpot, pages: Iterator[Page]) -> Iterator[Page]:
             link(hubspot, [record for one in waiting for record in one.records])
             yield from waiting
             waiting.clear()
-
-
-def link(hubspot: HubSpot, bookings: list[dict[str, Any]]) -> None:
-    """Adds to at most a thousand bookings the ids of the contacts and exams they are linked with.
-
-    HubSpot tells in the list of a type only the first of many.
-    """
-    if not bookings:
-        return
-    ids = [str(record.get("id")) for record in bookings]
-    booking_type = object_type(hubspot, BOOKINGS)
-    contacts = hubspot.linked(booking_type, CONTACT_TYPE, ids)
-    exams = hubspot.linked(booking_type, object_type(hubspot, EXAMS), ids)
-    for record, record_id in zip(bookings, ids, strict=True):
-        record["associations"] = {
-            "contacts": contacts.get(record_id, []),
-            "exams": exams.get(record_id, []),
-        }
-
-
-def _storable(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same without what no text of Postgres can hold: NUL characters, half an emoji."""
-    text = json.dumps(records)
-    if "\\u0000" not in text and "\\ud" not in text:
-        return records
-    return _cleaned(records)
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "").encode(errors="replace").decode()
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
-    return value

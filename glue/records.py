@@ -1,4 +1,7 @@
-"""What is read of HubSpot's records: their types there, and the properties to ask for by name."""
+"""What is read of HubSpot's records: their types there, what to ask for by name, the links."""
+
+import json
+from typing import Any
 
 from glue.hubspot import HubSpot
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS
@@ -6,6 +9,8 @@ from glue.rpc import BOOKINGS, CONTACTS, EXAMS
 # Exams and contacts first, so that a booking finds them.
 ORDER = (EXAMS, CONTACTS, BOOKINGS)
 CONTACT_TYPE = "contacts"
+# The ids of the records that have become part of one, separated by semicolons.
+MERGED = "hs_merged_object_ids"
 # Our own figure: it is compared, and never taken.
 FIGURE = "total_bookings"
 # HubSpot returns only a few standard properties unless asked for each by name.
@@ -21,6 +26,7 @@ PROPERTIES = {
         "capacity",
         "is_active",
         "scheduled_activation_at",
+        MERGED,
     ),
     CONTACTS: (
         "student_id",
@@ -32,7 +38,7 @@ PROPERTIES = {
         "sjmini_credits",
         "mock_discussion_token",
         "shared_mock_credits",
-        "hs_merged_object_ids",
+        MERGED,
     ),
     BOOKINGS: (
         "booking_id",
@@ -48,11 +54,56 @@ PROPERTIES = {
         "dominant_hand",
         "token_used",
         "idempotency_key",
+        MERGED,
     ),
 }
+# Whose history tells what others have added.
+BALANCES = (
+    "sj_credits",
+    "cs_credits",
+    "sjmini_credits",
+    "mock_discussion_token",
+    "shared_mock_credits",
+)
 
 
 def object_type(hubspot: HubSpot, table: str) -> str:
     """What HubSpot calls a table's records."""
     config = hubspot.config
     return {EXAMS: config.exam_type, CONTACTS: CONTACT_TYPE, BOOKINGS: config.booking_type}[table]
+
+
+def link(hubspot: HubSpot, bookings: list[dict[str, Any]]) -> None:
+    """Adds to at most a thousand bookings the ids of the contacts and exams they are linked with.
+
+    HubSpot tells in the list of a type only the first of many.
+    """
+    if not bookings:
+        return
+    ids = [str(record.get("id")) for record in bookings]
+    booking_type = object_type(hubspot, BOOKINGS)
+    contacts = hubspot.linked(booking_type, CONTACT_TYPE, ids)
+    exams = hubspot.linked(booking_type, object_type(hubspot, EXAMS), ids)
+    for record, record_id in zip(bookings, ids, strict=True):
+        record["associations"] = {
+            "contacts": contacts.get(record_id, []),
+            "exams": exams.get(record_id, []),
+        }
+
+
+def storable(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same without what no text of Postgres can hold: NUL characters, half an emoji."""
+    text = json.dumps(records)
+    if "\\u0000" not in text and "\\ud" not in text:
+        return records
+    return _cleaned(records)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "").encode(errors="replace").decode()
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    return value

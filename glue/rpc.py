@@ -45,6 +45,25 @@ class ClaimedChange:
     unanswered: bool
 
 
+@dataclass(frozen=True, eq=False)
+class ClaimedSignal:
+    """A leased record to read; see the type hubspot_sync.claimed_signal."""
+
+    hubspot_id: str
+    epoch: int
+    lane: str
+    kinds: list[str]
+    attempts: int
+    record: UUID | None
+    unique_value: str | None
+    links: bool
+
+    @property
+    def privacy(self) -> bool:
+        """Whether a person asked to be forgotten."""
+        return "privacyDeletion" in self.kinds
+
+
 @dataclass(frozen=True)
 class CallGrant:
     """Leave to call HubSpot, or when to ask again; see the type hubspot_sync.call_grant."""
@@ -222,6 +241,13 @@ class Rpc:
         with translated(), self._connection.transaction(force_rollback=True):
             yield
 
+    @contextmanager
+    def acting_as(self, actor: str) -> Iterator[None]:
+        """What is called inside is one transaction, in this name for the audit log."""
+        with translated(), self._connection.transaction():
+            self._connection.execute("select set_config('hubspot_sync.actor', %s, true)", [actor])
+            yield
+
     def list_queue(
         self,
         state: str | None = None,
@@ -315,6 +341,86 @@ class Rpc:
     def store_events(self, events: list[Any], types: dict[str, str]) -> dict[str, int]:
         """Stores a webhook's events: stored, duplicates, ignored. types: {objectTypeId: table}."""
         return self.call("hubspot_sync.store_events", p_events=events, p_types=types)[0]
+
+    def claim_signals(
+        self, table: str, limit: int, lease: float, lane: str = "bulk"
+    ) -> list[ClaimedSignal]:
+        """Leases records of a table that are due to be read. lease: seconds."""
+        rows = self.call(
+            "hubspot_sync.claim_signals",
+            p_table=table,
+            p_limit=limit,
+            p_lease=timedelta(seconds=lease),
+            p_lane=lane,
+        )
+        return [ClaimedSignal(**row) for row in rows]
+
+    def receive_records(
+        self,
+        table: str,
+        epoch: int,
+        records: list[dict[str, Any]],
+        gone: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Takes over what was read: applied, refused, stale, closed, dead."""
+        return self.value(
+            "hubspot_sync.receive_records",
+            p_table=table,
+            p_epoch=epoch,
+            p_records=records,
+            p_gone=gone,
+        )
+
+    def fail_signals(self, table: str, failures: list[dict[str, Any]]) -> int:
+        """Gives records back; answers how many became dead letters."""
+        return self.value("hubspot_sync.fail_signals", p_table=table, p_failures=failures)
+
+    def inbox_status(self) -> list[dict[str, Any]]:
+        """What is open in the inbox, a row a table."""
+        return self.call("hubspot_sync.inbox_status")
+
+    def list_signals(
+        self,
+        state: str | None = None,
+        table: str | None = None,
+        limit: int = 100,
+        after: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Signals that are open or dead, oldest first; see hubspot_sync.list_signals."""
+        return self.call(
+            "hubspot_sync.list_signals", p_state=state, p_table=table, p_limit=limit, p_after=after
+        )
+
+    def show_signal(self, **which: Any) -> dict[str, Any] | None:
+        """All the inbox knows of a record; see hubspot_sync.show_signal."""
+        return self.value("hubspot_sync.show_signal", **which)
+
+    def retry_signals(self, ids: list[int]) -> list[dict[str, Any]]:
+        """Makes signals due at once; what became of each."""
+        return self.call("hubspot_sync.retry_signals", p_ids=_numbers(ids))
+
+    def retry_all_signals(self, table: str | None = None) -> list[dict[str, Any]]:
+        """The same for all that are dead or waiting, of a table or of all."""
+        return self.call("hubspot_sync.retry_signals", p_table=table, p_all=True)
+
+    def discard_signals(self, ids: list[int]) -> list[dict[str, Any]]:
+        """Gives signals up; what became of each."""
+        return self.call("hubspot_sync.discard_signals", p_ids=_numbers(ids))
+    def demand_records(self, kind: str, id: str | None, older_than: float) -> dict[str, Any]:
+        """Asks for records to be read at once; see hubspot_sync.demand_records.
+
+        older_than: seconds; what was read since is fresh.
+        """
+        return self.call(
+            "hubspot_sync.demand_records",
+            p_kind=kind,
+            p_id=id,
+            p_older_than=timedelta(seconds=older_than),
+        )[0]
+
+    def watch_signals(self, signals: list[int]) -> dict[str, Any]:
+        """How many of these signals are waiting, how many dead, and last_error."""
+        return self.call("hubspot_sync.watch_signals", p_signals=_numbers(signals))[0]
 
     def poll_state(self, task: str, table: str) -> PollPass:
         """From where a table is to be searched for what changed."""

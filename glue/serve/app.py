@@ -11,7 +11,7 @@ from starlette.routing import Route
 from glue import config
 from glue.errors import GlueError
 from glue.parked import Moved, move
-from glue.serve import health, webhooks
+from glue.serve import door, health, sync, webhooks
 from glue.serve.answers import handlers
 from glue.serve.state import State, open_state
 
@@ -36,6 +36,10 @@ def create_app(state: State) -> Starlette:
     app = Starlette(
         routes=[
             Route("/webhooks/hubspot", webhooks.receive, methods=["POST"]),
+            Route("/sync/all", sync.everything, methods=["POST"]),
+            Route("/sync/{kind}/{id}", sync.one, methods=["POST"]),
+            Route("/door/exams", door.exams, methods=["POST"]),
+            Route("/door/contacts", door.contacts, methods=["POST"]),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
         ],

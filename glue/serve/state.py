@@ -1,15 +1,23 @@
 """What all requests share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from glue.config import ServeConfig
+from glue.errors import GlueError, Refused
 from glue.parked import Parking
-from glue.serve.answers import SLOWEST_BODY, Log
+from glue.rpc import Rpc
+from glue.serve.answers import SLOWEST_BODY, Log, Refusal
 from glue.serve.pool import Pool
+
+T = TypeVar("T")
 
 # HubSpot waits five seconds: Postgres has two, then Redis one to connect and one to answer.
 POSTGRES_PATIENCE = 2.0
 REDIS_PATIENCE = 1.0
+# Somebody else waits for an answer, not for a lock of five seconds three times over.
+CALL_PATIENCE = 15.0
 
 
 @dataclass
@@ -26,6 +34,18 @@ class State:
     log: Log = field(default_factory=Log)
     patience: float = POSTGRES_PATIENCE
     slowest_body: float = SLOWEST_BODY
+
+    async def call(self, function: Callable[[Rpc], T]) -> T:
+        """Calls the database for somebody who can wait. Raises Refused, or Refusal."""
+        try:
+            return await self.pool.run(function, CALL_PATIENCE)
+        except Refused:
+            raise
+        except GlueError as error:
+            self.log(f"Postgres is away: {error.message}")
+            raise Refusal(
+                503, "unavailable", "the database is away", "Send the same request again later."
+            ) from error
 
     def close(self) -> None:
         """Closes the connections."""

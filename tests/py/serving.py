@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import psycopg
 from hubspot_world import BOOKING_TYPE, EXAM_TYPE
 
 from glue.config import ServeConfig
@@ -63,6 +64,18 @@ def headers_for(
         "X-HubSpot-Request-Timestamp": timestamp,
         "X-HubSpot-Signature-v3": sign(secret, "POST", url, body, timestamp),
     }
+
+
+def empty(db: psycopg.Connection) -> None:
+    """Leave no row that a test of this module can have made."""
+    with db.transaction():
+        db.execute("set local session_replication_role = replica")
+        for table in (
+            "hubspot_bookings", "exam_seats", "hubspot_mock_exams", "credit_ledger",
+            "hubspot_contact_credits", "supabase_audit_log", "sync_queue", "sync_shadow",
+            "webhook_inbox",
+        ):  # fmt: skip
+            db.execute(f"delete from hubspot_sync.{table}")
 
 
 @dataclass

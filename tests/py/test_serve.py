@@ -24,6 +24,7 @@ from serving import (
     PUBLIC_URL,
     SYNC_SECRET,
     TYPES,
+    empty,
     event,
     headers_for,
     serving,
@@ -44,9 +45,18 @@ NOBODY = "redis://127.0.0.1:1/0"
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
+@pytest.fixture(scope="module")
+def database_url(databases, migrated):
+    """One database for all tests here; `db` empties it."""
+    with databases.new(migrated.template_dbname) as database:
+        yield databases.url(database.dbname)
+
+
 @pytest.fixture
-def db(connect):
-    return connect(autocommit=True)
+def db(database_url, connect):
+    connection = connect(autocommit=True)
+    empty(connection)
+    return connection
 
 
 @pytest.fixture

@@ -166,7 +166,8 @@ class Worker:
     """A worker's player and what the simulation knows of its claim.
 
     owes: it acts so late that only its own report can make it good, so it must live to give it.
-    request: what it is about to send, or sent last.
+    request: what it is about to send, or sent last. reads: it never writes to HubSpot, so it is
+    never late.
     """
 
     player: Player = field(init=False)
@@ -178,6 +179,7 @@ class Worker:
     sent_late: bool = False
     owes: bool = False
     request: httpx.Request | None = None
+    reads: bool = False
 
     @property
     def reporting(self) -> bool:
@@ -426,11 +428,13 @@ class Schedule:
         self.struck["full pass"] += compares
         return self.begin_work(f"starts{' the full pass' * compares}", work)
 
-    def begin_work(self, told_as: str, work: Callable[[Labelled, HubSpot], object]) -> Worker:
+    def begin_work(
+        self, told_as: str, work: Callable[[Labelled, HubSpot], object], *, reads: bool = False
+    ) -> Worker:
         """Let a new worker do something, up to its first place."""
         self._born += 1
         connection = self.stage.session(self.time, self._chance.random())
-        worker = Worker(connection, f"w{self._born}")
+        worker = Worker(connection, f"w{self._born}", reads=reads)
 
         def play(_: Player) -> object:
             with self._hubspot(Wire(self, worker)) as hubspot:
@@ -579,7 +583,7 @@ class Schedule:
         what = told(request)
         worker.request = request
         self._stand(worker, "before send", what)
-        late = self.time.passed - worker.claimed
+        late = 0.0 if worker.reads else self.time.passed - worker.claimed
         if late > LEASE:
             worker.sent_late = True
             self.struck["late send"] += 1
@@ -653,7 +657,7 @@ class Schedule:
     def _wait_for(self, worker: Worker, request: httpx.Request) -> httpx.Response:
         """A request takes its time: the answer, if it lands before the worker gives up."""
         lands_by = self.time.passed + LONGEST - 0.5
-        if lands_by > worker.claimed + LEASE + LONGEST:
+        if not worker.reads and lands_by > worker.claimed + LEASE + LONGEST:
             worker.owes = True
         flight = Flight(request, worker, lands_by, worker.epochs)
         self.flights.append(flight)

@@ -1,5 +1,5 @@
 begin;
-select plan(33);
+select plan(34);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -7,22 +7,25 @@ create or replace function hubspot_sync.clock()
 set local test.later = '0';
 -- A merge that does as it is told: the closing of signals is looked at alone.
 create temp table merged (function text, arguments jsonb);
-create or replace function hubspot_sync.apply_records(p_table text, p_records jsonb)
-  returns table (applied integer, refused jsonb, stale text[]) language plpgsql as $$
+create or replace function hubspot_sync.apply_records(
+  p_table text, p_records jsonb, out applied integer, out refused jsonb, out stale text[]
+) language plpgsql as $$
 begin
   insert into pg_temp.merged values ('apply_records ' || p_table, p_records);
-  return query
-    select (count(*) filter (where r.value ->> 'told' is null))::integer,
-           coalesce(jsonb_object_agg(r.value ->> 'id', 'no good')
-                      filter (where r.value ->> 'told' = 'refused'), '{}'),
-           coalesce(array_agg(r.value ->> 'id') filter (where r.value ->> 'told' = 'stale'), '{}')
-      from jsonb_array_elements(p_records) r;
+  select count(*) filter (where r.value ->> 'told' is null),
+         coalesce(jsonb_object_agg(r.value ->> 'id', 'no good')
+                    filter (where r.value ->> 'told' = 'refused'), '{}'),
+         coalesce(array_agg(r.value ->> 'id') filter (where r.value ->> 'told' = 'stale'), '{}')
+    into applied, refused, stale
+    from jsonb_array_elements(p_records) r;
 end $$;
 create or replace function hubspot_sync.apply_gone(p_table text, p_gone jsonb)
-  returns integer language plpgsql as $$
+  returns jsonb language plpgsql as $$
 begin
   insert into pg_temp.merged values ('apply_gone ' || p_table, p_gone);
-  return jsonb_array_length(p_gone);
+  return (select coalesce(jsonb_object_agg(g.value ->> 'id', 'busy'), '{}')
+            from jsonb_array_elements(p_gone) g
+           where g.value ->> 'told' = 'refused');
 end $$;
 create function pg_temp.store(p_ids text[], p_kind text default 'poll')
   returns integer language sql as $$
@@ -61,15 +64,16 @@ select pg_temp.store('{1}', 'associationChange');
 create temp table epochs as select pg_temp.claim() as epoch;
 select pg_temp.store('{1}');
 select is(pg_temp.receive(epoch, '[{"id": "1", "properties": {}, "asked": ["1"]}, {"id": "2"}]',
-                          '[{"id": "3", "archived": true}, {"id": "4", "nowhere": true}]'),
-          '{"applied": 2, "gone": 1, "refused": {}, "stale": [], "closed": 4, "dead": 0}',
+                          '[{"id": "3", "archived": true}, {"id": "4", "archived": false}]'),
+          '{"applied": 2, "refused": {}, "stale": [], "closed": 4, "dead": 0}',
           'what was read is taken over')
   from epochs;
 select results_eq('select function, arguments from merged',
   $$values ('apply_records hubspot_bookings',
             '[{"id": "1", "properties": {}, "asked": ["1"]}, {"id": "2"}]'::jsonb),
-           ('apply_gone hubspot_bookings', '[{"id": "3", "archived": true}]')$$,
-  'as it was read; what is neither there nor here is nobody''s loss');
+           ('apply_gone hubspot_bookings',
+            '[{"id": "3", "archived": true}, {"id": "4", "archived": false}]')$$,
+  'as it was read');
 select results_eq(
   'select hubspot_id, kind, state, done_at from inbox order by id',
   $$values ('1', 'poll', 'done', now()), ('2', 'poll', 'done', now()),
@@ -99,7 +103,7 @@ select is(pg_temp.receive(pg_temp.claim(), '[{"id": "13", "asked": ["11", "12"]}
 delete from hubspot_sync.webhook_inbox;
 select pg_temp.store('{21,22}');
 select is(pg_temp.receive(pg_temp.claim(), '[{"id": "21", "told": "refused"}, {"id": "22"}]'),
-          '{"applied": 1, "gone": 0, "refused": {"21": "no good"}, "stale": [], "closed": 1,
+          '{"applied": 1, "refused": {"21": "no good"}, "stale": [], "closed": 1,
             "dead": 0}', 'a refused record holds up no other');
 select row_eq($$select state, attempts from inbox where hubspot_id = '21'$$,
               row('waiting'::text, 1), 'it is read again, later');
@@ -112,6 +116,13 @@ set local test.later = '3 hours';
 select is(pg_temp.receive(pg_temp.claim(), '[{"id": "21", "told": "refused"}]') -> 'dead', '1',
           'the third time it is a dead letter');
 select is((select state from inbox where hubspot_id = '21'), 'dead', 'and stays one');
+
+select pg_temp.store('{24,25}');
+select is(pg_temp.receive(pg_temp.claim(), '[]', '[{"id": "24", "archived": true},
+            {"id": "25", "archived": true, "told": "refused"}]'),
+          '{"applied": 0, "refused": {"25": "busy"}, "stale": [], "closed": 1, "dead": 0}',
+          'so is a deletion that was refused');
+delete from hubspot_sync.webhook_inbox where hubspot_id in ('24', '25');
 
 -- Healed -------------------------------------------------------------------------------------
 select pg_temp.store('{21}');
@@ -150,7 +161,7 @@ select is((select state from inbox where kind = 'associationChange'), 'done',
 delete from hubspot_sync.webhook_inbox;
 select pg_temp.store('{41}');
 select is(pg_temp.receive(pg_temp.claim(), '[{"id": "41", "told": "stale"}]'),
-          '{"applied": 0, "gone": 0, "refused": {}, "stale": ["41"], "closed": 0, "dead": 0}',
+          '{"applied": 0, "refused": {}, "stale": ["41"], "closed": 0, "dead": 0}',
           'a record in an older state than known');
 select row_eq($$select state, attempts from inbox where hubspot_id = '41'$$, row('due'::text, 0),
               'is due again at once, without charge');

@@ -20,11 +20,8 @@ as $$
 declare
   v_now timestamptz;
   v_applied integer := 0;
-  v_gone integer := 0;
-  v_unbelieved jsonb;
   v_refused jsonb := '{}';
   v_stale text[] := '{}';
-  v_lost jsonb[];
   v_answers jsonb;
   v_ids bigint[];
   v_closed text[];
@@ -54,13 +51,8 @@ begin
       into v_applied, v_refused, v_stale
       from hubspot_sync.apply_records(p_table, p_records) a;
   end if;
-  v_lost := array(select g.value
-                    from jsonb_array_elements(p_gone) g
-                   where g.value -> 'nowhere' is distinct from 'true');
-  if v_lost <> '{}' then
-    v_unbelieved := hubspot_sync.apply_gone(p_table, to_jsonb(v_lost));
-    v_gone := cardinality(v_lost) - (select count(*)::integer from jsonb_object_keys(v_unbelieved));
-    v_refused := v_refused || v_unbelieved;
+  if p_gone <> '[]' then
+    v_refused := v_refused || hubspot_sync.apply_gone(p_table, p_gone);
   end if;
 
   -- A record that came back under another id answers for the one that was asked for.
@@ -138,7 +130,7 @@ begin
              and coalesce(o.dead_at, '-infinity') <> '-infinity'
            limit 1) is null;
   return jsonb_build_object(
-    'applied', v_applied, 'gone', v_gone, 'refused', v_refused, 'stale', to_jsonb(v_stale),
+    'applied', v_applied, 'refused', v_refused, 'stale', to_jsonb(v_stale),
     'closed', cardinality(v_closed), 'dead', v_dead);
 end;
 $$;
@@ -146,10 +138,10 @@ $$;
 comment on function hubspot_sync.receive_records(text, bigint, jsonb, jsonb) is
   'Takes over records as HubSpot answered them, and closes the signals of their claim. p_records: '
   'an array of them, each with «asked»: the ids it answers for, «associations» where its links '
-  'were read. p_gone: [{id, archived, privacy}] of records that HubSpot has no more, with '
-  '«nowhere» of such as are not here either. A refused record''s signals fail as by fail_signals, '
-  'what is older than known here is due again; else its dead letters are settled as well. Answers '
-  '{applied, gone, refused: {id: reason}, stale: [ids], closed, dead}. Raises 22023 for an unknown '
+  'were read. p_gone: [{id, archived, privacy}] of records that HubSpot has no more, as apply_gone '
+  'takes them. A refused record''s signals fail as by fail_signals, what is older than known here '
+  'is due again; else its dead letters are settled as well. Answers {applied, refused: {id: '
+  'reason}, stale: [ids], closed, dead}, the last two in records. Raises 22023 for an unknown '
   'table, or records that cannot be read.';
 revoke execute on function hubspot_sync.receive_records(text, bigint, jsonb, jsonb)
   from public, anon, authenticated;
