@@ -175,4 +175,5 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
 main.add_command(cli_events.main)
 main.add_command(cli_serve.serve)
 main.add_command(cli_poll.poll)
+main.add_command(cli_poll.reconcile)
 main.add_command(cli_import.import_command)

@@ -2,7 +2,8 @@
 --
 -- What the outbox still has to send, or somebody let be, is no difference. What differs, and what
 -- is not here, becomes a signal: only reading decides. A booking is linked as it should be when
--- the contact and the exam it has here are among its links there.
+-- the contact and the exam it has here are among its links there. An exam's figure of bookings is
+-- never read: where it differs it is sent once more.
 create or replace function hubspot_sync.compare_records(
   p_run bigint,
   p_table text,
@@ -18,6 +19,7 @@ declare
   v_everything boolean;
   v_on_its_way integer;
   v_wanted text[];
+  v_figures jsonb;
 begin
   perform hubspot_sync.require_readable(p_table);
   select r.everything into v_everything
@@ -58,6 +60,7 @@ begin
        select p.key as field
          from jsonb_each_text(h.theirs) p
         where h.ours ? p.key
+          and p.key <> 'total_bookings'
           and p.value <> h.ours ->> p.key
           and (p.key not in ('email', 'student_email')
                or lower(p.value) <> lower(h.ours ->> p.key))
@@ -98,22 +101,45 @@ begin
       from told t
      where v_everything and t.uuid is not null
     on conflict do nothing
+  ), figures as materialized (
+    select h.uuid, h.theirs -> 'total_bookings' as theirs
+      from here h
+     where h.theirs ? 'total_bookings'
+       and h.ours ->> 'total_bookings' <> coalesce(nullif(h.theirs ->> 'total_bookings', ''), '0')
+       and not exists (
+             select from (select o.dead_at, o.new_data
+                            from hubspot_sync.sync_queue o
+                           where o.record = h.uuid and not o.synced
+                          offset 0) o
+              where o.dead_at is null
+                and (o.new_data is null or o.new_data ? 'total_bookings'))
+  ), again as (
+    insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
+    select p_table, f.uuid, 'resend', '{"total_bookings": null}'
+      from figures f
+     order by f.uuid
   )
   select count(*), count(*) filter (where t.finding = 'equal'),
          count(*) filter (where t.finding = 'differing'),
          count(*) filter (where t.finding = 'missing_here'),
          count(*) filter (where t.finding = 'on_its_way'),
          array_agg(t.id) filter (where t.finding in ('missing_here', 'differing')
-           and not hubspot_sync.is_asked_for(p_table, t.id, coalesce(t.version, '-infinity')))
-    into checked, equal, differing, missing, v_on_its_way, v_wanted
+           and not hubspot_sync.is_asked_for(p_table, t.id, coalesce(t.version, '-infinity'))),
+         (select jsonb_agg(jsonb_build_object(
+                   'record', f.uuid,
+                   'properties', jsonb_build_object('total_bookings', f.theirs)))
+            from figures f)
+    into checked, equal, differing, missing, v_on_its_way, v_wanted, v_figures
     from told t;
+  perform hubspot_sync.note_shadow(p_table, v_figures) where v_figures is not null;
   perform hubspot_sync.store_signals(p_table, v_wanted, 'reconcile') where v_wanted is not null;
   update hubspot_sync.reconciliations r
      set checked = r.checked + compare_records.checked,
          equal = r.equal + compare_records.equal,
          on_its_way = r.on_its_way + v_on_its_way,
          differing = r.differing + compare_records.differing,
-         missing_here = r.missing_here + compare_records.missing
+         missing_here = r.missing_here + compare_records.missing,
+         queued = r.queued + coalesce(jsonb_array_length(v_figures), 0)
    where r.run = p_run and r.table_name = p_table;
   return next;
 end;

@@ -29,25 +29,38 @@ begin
      where f.run = p_run
      group by f.table_name
   ), outbound as (
-    select q.table_name, count(distinct q.record) as open,
+    select r.table_name, count(distinct q.record) filter (where q.dead_at is not null) as dead,
            count(distinct q.record) filter (
-             where q.dead_at is not null
-                or q.epoch is null and q.next_attempt_at <= v_now) as stuck
-      from hubspot_sync.sync_queue q
-     where not q.synced
-     group by q.table_name
+             where q.dead_at is null
+               and q.operation in ('insert', 'resend')
+               and q.created_at >= r.started_at) as open,
+           count(distinct q.record) filter (
+             where q.dead_at is null
+               and q.operation in ('insert', 'resend')
+               and q.created_at >= r.started_at
+               and q.epoch is null
+               and q.next_attempt_at <= v_now) as due
+      from hubspot_sync.reconciliations r
+      join hubspot_sync.sync_queue q on q.table_name = r.table_name and not q.synced
+     where r.run = p_run
+     group by r.table_name
   )
   update hubspot_sync.reconciliations r
      set finished_at = v_now,
-         taken = coalesce((select i.taken from inbound i where i.table_name = r.table_name), 0),
+         taken = l.taken,
          -- Of what is open now some may have come since.
-         sent = r.queued - least(r.queued, coalesce((
-           select o.open from outbound o where o.table_name = r.table_name), 0)),
+         sent = r.queued - least(r.queued, l.open + l.dead),
          conflicts = (select count(*) from hubspot_sync.sync_conflicts c
                        where c.entity = r.table_name and c.created_at >= r.started_at),
-         drift = coalesce((select i.stuck from inbound i where i.table_name = r.table_name), 0)
-           + coalesce((select o.stuck from outbound o where o.table_name = r.table_name), 0)
-   where r.run = p_run;
+         drift = l.stuck + l.dead + least(r.queued, l.due)
+    from (select o.table_name, coalesce(i.taken, 0) as taken, coalesce(i.stuck, 0) as stuck,
+                 coalesce(q.open, 0) as open, coalesce(q.due, 0) as due,
+                 coalesce(q.dead, 0) as dead
+            from hubspot_sync.reconciliations o
+            left join inbound i on i.table_name = o.table_name
+            left join outbound q on q.table_name = o.table_name
+           where o.run = p_run) l
+   where r.run = p_run and r.table_name = l.table_name;
   return query
     select r.* from hubspot_sync.reconciliations r
      where r.run = p_run
