@@ -34,8 +34,11 @@ begin
   if lower(v_theirs ->> 'student_email') = lower(p_ours ->> 'student_email') then
     v_theirs := v_theirs || jsonb_build_object('student_email', p_ours -> 'student_email');
   end if;
-  -- What somebody gave up counts as held there.
-  v_theirs := v_theirs - coalesce(v_let_be, '{}');
+  -- What somebody gave up counts as held there; balances are merge_balances's, with their base.
+  v_theirs := v_theirs - coalesce(v_let_be, '{}') - array(
+    select o.field
+      from hubspot_sync.field_owners o
+     where o.table_name = p_table and o.owner = 'sum');
 
   with rows as materialized (
     select q.new_data, q.operation, q.dead_at is not null as dead
@@ -56,8 +59,7 @@ begin
               coalesce(bool_or(not r.dead and r.new_data ->> t.key = t.value), false) as own
          from rows r
         where r.new_data ? t.key or r.new_data is null and r.operation = 'resend') w
-     where o.owner is distinct from 'sum'
-       and p_ours ? t.key
+     where p_ours ? t.key
   ), conflicts as (
     insert into hubspot_sync.sync_conflicts
       (entity, record, field, postgres_value, hubspot_value, decision)

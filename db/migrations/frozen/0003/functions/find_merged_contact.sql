@@ -37,11 +37,13 @@ begin
       select c.id
         from hubspot_sync.hubspot_contact_credits c
        where c.student_id = v_student_id
-         and lower(c.email) = v_email
-         and c.merged_into is null
+         and (lower(c.email) = v_email or coalesce(v_email, '') = '')
          and (c.hubspot_id is null or c.deleted_at is not null)
-       order by c.created_at, c.id
+       order by c.merged_into is not null, c.created_at, c.id
        limit 1));
+    perform hubspot_sync.split_contact(v_kept)
+       from hubspot_sync.hubspot_contact_credits c
+      where c.id = v_kept and c.merged_into is not null;
     update hubspot_sync.hubspot_contact_credits c
        set hubspot_id = v_id
      where c.id = v_kept;

@@ -150,6 +150,9 @@ begin
       from jsonb_to_recordset(v_finished)
         as f (record uuid, sent jsonb, closed boolean, gone boolean, version timestamptz)
      where f.closed and not f.gone and f.sent <> '{}'));
+  if p_table = 'hubspot_contact_credits' then
+    perform hubspot_sync.note_written(v_finished, v_ids);
+  end if;
   delete from hubspot_sync.sync_shadow s
    using jsonb_to_recordset(v_finished) as f (record uuid, closed boolean, gone boolean)
    where s.record = f.record
