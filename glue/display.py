@@ -545,3 +545,65 @@ def _remark(row: dict[str, Any]) -> str:
     if row["unlinked"]:
         return f"{row['unlinked']} without their exam or contact"
     return "seat counters are right" if row["seats_wrong"] == 0 else ""
+
+
+# The columns of a comparison: what HubSpot has, what we have, what is left.
+COMPARED = {
+    "checked": "checked",
+    "equal": "equal",
+    "on_its_way": "on its way",
+    "differing": "differing",
+    "missing_here": "missing here",
+    "missing_there": "missing there",
+    "taken": "taken",
+    "compared": "compared",
+    "queued": "to send",
+    "sent": "sent",
+    "conflicts": "conflicts",
+    "drift": "drift",
+}
+
+
+def reconciled(report: Any, *, watched: bool) -> None:
+    """What a comparison found, and what became of it; drift on stderr."""
+    if watched:
+        table = Table("", *(TABLES[row["table_name"]] for row in report.tables))
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, title in COMPARED.items():
+            table.add_row(title, *(str(row[name]) for row in report.tables))
+        _whole(table)
+        if report.archived:
+            plain(f"{report.archived} found in HubSpot's recycling bin")
+        for name in report.skipped:
+            plain(f"{TABLES[name]}: paused, not compared", "yellow")
+    for error in (*report.errors, *report.received.errors, *report.drained.errors):
+        plain(error, "yellow", err)
+    for row in report.tables:
+        if row["drift"]:
+            plain(f"{TABLES[row['table_name']]}: {row['drift']} still differ", "red", err)
+
+
+def reconciliations(rows: list[dict[str, Any]]) -> None:
+    """The last comparisons, a line a table."""
+    if not rows:
+        plain("nothing was compared yet")
+        return
+    table = Table("run", "table", "began", "took", "of", "checked", "equal")
+    for title in ("differing", "missing", "taken", "to send", "sent", "conflicts", "drift"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        share = row["share_equal"]
+        table.add_row(
+            str(row["run"]),
+            TABLES[row["table_name"]],
+            moment(row["started_at"]),
+            age(row["took"]),
+            "all" if row["everything"] else "changed",
+            str(row["checked"]),
+            "" if share is None else f"{share:.3%}",
+            str(row["differing"]),
+            f"{row['missing_here']} / {row['missing_there']}",
+            *(str(row[name]) for name in ("taken", "queued", "sent", "conflicts", "drift")),
+        )
+    _whole(table)

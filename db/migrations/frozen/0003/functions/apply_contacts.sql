@@ -38,17 +38,13 @@ begin
   v_contacts := array(
     select c.id
       from jsonb_array_elements(p_records) r
-      join hubspot_sync.hubspot_contact_credits c
-        on c.hubspot_id in (
-             select r.value ->> 'id'
-             union all
-             select trim(m.id)
-               from unnest(string_to_array(
-                      r.value #>> '{properties,hs_merged_object_ids}', ';')) m (id)
-             union all
-             select jsonb_array_elements_text(
-                      case jsonb_typeof(r.value -> 'asked') when 'array' then r.value -> 'asked'
-                           else '[]' end))
+      cross join lateral unnest(
+              array[r.value ->> 'id']
+              || string_to_array(r.value #>> '{properties,hs_merged_object_ids}', ';')
+              || array(select jsonb_array_elements_text(
+                         case jsonb_typeof(r.value -> 'asked') when 'array'
+                           then r.value -> 'asked' else '[]' end))) i (id)
+      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = trim(i.id)
     union
     select c.id
       from jsonb_array_elements(p_records) r
