@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,10 +69,23 @@ class Edit:
     value: str
 
 
-class Merged:
-    """Ids of contacts that others were merged into: nobody merges any here."""
+class Bin(Account):
+    """An account that knows the links of what is in its recycling bin."""
 
-    merged: frozenset[str] = frozenset()
+    def linked(self, record: Record, name: str) -> set[str]:
+        """All records of a type that a record is linked with."""
+        return set(self.store.links.of(record.type, record.id, self.kind(name)))
+
+    @property
+    def merged(self) -> set[str]:
+        """Contacts whose links are nobody's business: those in the bin."""
+        binned, _ = self.store.page(self.kind(CONTACTS), 0, 1000, archived=True)
+        return {record.id for record in binned}
+
+    def kept(self, contact: str) -> dict[str, str]:
+        """The properties of a contact in the bin."""
+        record = self.store.get(self.kind(CONTACTS), contact, archived=True)
+        return {} if record is None else record.version.properties
 
 
 class Told(Rpc):
@@ -85,6 +99,7 @@ class Told(Rpc):
         self._sides.tell_time()
         if function == self._sides.dies_before:
             self._sides.dies_before = None
+            self._sides.happened[f"a death before {function}"] += 1
             raise Crash(f"before {function}")
         return super().call(function, **arguments)
 
@@ -92,8 +107,8 @@ class Told(Rpc):
 class Wire(httpx.BaseTransport):
     """The way to HubSpot. lost: of how many writes the answer is lost from now on."""
 
-    def __init__(self, account: Account, time: Time) -> None:
-        self._account, self._time = account, time
+    def __init__(self, account: Account, time: Time, happened: Counter[str]) -> None:
+        self._account, self._time, self._happened = account, time, happened
         self.lost = 0
         self.written = 0
 
@@ -104,6 +119,7 @@ class Wire(httpx.BaseTransport):
         self.written += writes
         if writes and self.lost:
             self.lost -= 1
+            self._happened["an answer lost"] += 1
             self._time.pass_by(CONFIG.timeout)
             raise httpx.ReadTimeout("silence", request=request)
         return answer
@@ -112,21 +128,23 @@ class Wire(httpx.BaseTransport):
 class Sides:
     """An account, a database that has imported it, and what the test knows of both.
 
-    edits: what stands to be found again. granted, added: credits given here, and there.
+    happened: counts what came of the acts. edits: what stands to be found again. granted, added:
+    credits given here, and there.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, happened: Counter[str]) -> None:
         self.stage = stage
+        self.happened = happened
         self.time = Time()
-        self.account = Account(1, self.time)
-        self.wire = Wire(self.account, self.time)
+        self.account = self.editors = Bin(1, self.time)
+        self.wire = Wire(self.account, self.time, happened)
+        self._told: object = None
         self.dies_before: str | None = None
         self.edits: dict[tuple[str, str], Edit] = {}
         self.granted: Counter[tuple[str, str]] = Counter()
         self.added: Counter[tuple[str, str]] = Counter()
         self.opened: dict[str, dict[str, int]] = {}
         self.lost_events = False
-        self.editors = Merged()
         self.given_up: frozenset[str] = frozenset()
         stage.reset()
         self.connection = stage.session(self.time, 0.5)
@@ -178,7 +196,9 @@ class Sides:
 
     def tell_time(self) -> None:
         """Set the database's clock."""
-        self.stage.tell_time(self.connection, self.time)
+        if self._told != self.time.wall():
+            self.stage.tell_time(self.connection, self.time)
+            self._told = self.time.wall()
 
     def hubspot(self) -> HubSpot:
         """HubSpot as a worker has it."""
@@ -190,11 +210,15 @@ class Sides:
         """The row an app's call answers; None when the function refuses."""
         self.time.pass_by(1.0)
         self.tell_time()
+        (function,) = re.findall(r"\bapi\.\w+", statement)
         try:
-            return self.connection.execute(statement, arguments).fetchone()
+            row = self.connection.execute(statement, arguments).fetchone()
+            self.happened[function] += 1
+            return row
         except psycopg.Error as error:
             if not (error.sqlstate or "").startswith("MB") or error.sqlstate == "MBBSY":
                 raise
+            self.happened[f"{function} refused"] += 1
             return None
 
     def email(self, student: str) -> str:
@@ -263,6 +287,7 @@ class Sides:
         self.account.store.update(record, checked, who)
         for field, value in values.items():
             if had.get(field, "") != value:
+                self.happened[f"{TABLES[kind]}.{field} edited"] += 1
                 self.edits[record.id, field] = Edit(kind, record.id, field, value)
         return record
 
@@ -281,6 +306,7 @@ class Sides:
         self.time.pass_by(1.0)
         if record := self.find(kind, key):
             self.account.store.archive(record, who)
+            self.happened[f"{TABLES[kind]} archived"] += 1
 
     def restore(self, kind: str, key: str) -> None:
         """Somebody takes a record out of HubSpot's recycling bin."""
@@ -291,6 +317,7 @@ class Sides:
         with contextlib.suppress(Refusal):
             if record:
                 self.account.store.restore(record)
+                self.happened[f"{TABLES[kind]} restored"] += 1
 
     # In between
 
@@ -334,6 +361,7 @@ class Sides:
         """HubSpot posts what is due. stored: it comes to our inbox. heard: HubSpot learns so."""
 
         def send(body: bytes, _: dict[str, str], __: str) -> int | None:
+            self.happened[f"a webhook{' stored' * stored}{' and heard of' * heard}"] += 1
             if stored:
                 self.rpc.store_events(json.loads(body), TYPES)
             return 204 if stored and heard else None
@@ -345,6 +373,7 @@ class Sides:
         """Nothing that waits is ever sent."""
         while (due := self.account.store.webhooks.due) is not None:
             self.lost_events = True
+            self.happened["a webhook never sent"] += 1
             self.account.store.webhooks.take(due)
 
     # What must hold
@@ -397,8 +426,19 @@ class Sides:
             raise Violation(f"{self.wire.written - written} writes to HubSpot for nothing")
         if changed := sorted(set(self.state()) ^ set(state)):
             raise Violation("changed for nothing:\n" + "\n".join(changed))
-        if wrong := self.differences():
+        if wrong := self.violations() + self.differences():
             raise Violation("\n".join(wrong))
+        self._count()
+
+    def _count(self) -> None:
+        """What the database tells of what happened."""
+        for row in self.stage.rows(
+            "select 'decision: ' || regexp_replace(decision, '^(\\S+ taken away in HubSpot by) .*"
+            "(: stopped)|(: not done), .*$', '\\1\\2\\3') as what"
+            "  from hubspot_sync.sync_conflicts"
+            " union all select 'ledger: ' || reason from hubspot_sync.credit_ledger"
+        ):
+            self.happened[row["what"]] += 1
 
     def round(self) -> None:
         """Everything once: what HubSpot tells, what it is asked, what it is told."""
@@ -519,9 +559,9 @@ class Sides:
 
     def _replaced(self, student: str) -> bool:
         """Whether a contact's first record in HubSpot is gone: what nobody read of it is, too."""
-        kind = self.account.kind(CONTACTS)
-        binned, _ = self.account.store.page(kind, 0, 1000, archived=True)
-        return any(one.version.properties.get("student_id") == student for one in binned)
+        return any(
+            self.account.kept(one).get("student_id") == student for one in self.account.merged
+        )
 
     def _lost_edits(self) -> list[str]:
         """Edits in HubSpot that neither stand nor were overwritten by whom a row names."""
