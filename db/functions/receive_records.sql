@@ -105,7 +105,7 @@ begin
              else coalesce(q.history, '[]')
                || jsonb_build_object('at', v_now, 'note', 'read since') end
      where q.id = any (v_ids)
-       and q.done_at is null
+       and (q.done_at is not null) is not true
        and (q.epoch = p_epoch or q.dead_at is not null)
        -- Those whose last attempt this was have just died.
        and q.hubspot_id in (

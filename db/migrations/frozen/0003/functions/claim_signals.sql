@@ -103,8 +103,7 @@ begin
       select q.id, ids.lead
         from ids
         join hubspot_sync.webhook_inbox q on q.id = ids.id
-       where q.done_at is null
-         and q.dead_at is null
+       where (q.done_at is not null or q.dead_at is not null) is not true
        order by q.id
          for update of q
     ), leased as (
