@@ -20,8 +20,8 @@ as $$
 declare
   v_now timestamptz;
   v_applied integer := 0;
-  v_refused jsonb := '{}';
-  v_stale text[] := '{}';
+  v_refused jsonb := jsonb_build_object();
+  v_stale text[] := array[]::text[];
   v_answers jsonb;
   v_ids bigint[];
   v_closed text[];
