@@ -345,6 +345,14 @@ def test_without_both_hubspot_is_asked_to_send_again(valkey):
             assert "nobody@" not in "".join(server.log)
 
 
+def test_a_redis_that_does_not_answer_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with serving(NOWHERE, url, redis_patience=0.2) as server:
+            assert server.tell(event(1)).status_code == 503
+            assert "Redis does not answer" in server.log[-1]
+
+
 def test_a_redis_that_is_away_disturbs_nobody_while_postgres_is_there(database_url, db):
     with serving(database_url, NOBODY) as server:
         assert server.tell(event(1)).status_code == 200
