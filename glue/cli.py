@@ -14,8 +14,10 @@ from glue import (
     cli_drain,
     cli_events,
     cli_import,
+    cli_inbox,
     cli_poll,
     cli_queue,
+    cli_receive,
     cli_serve,
     cli_sync,
     config,
@@ -52,6 +54,8 @@ main.add_command(cli_drain.drain)
 main.add_command(cli_drain.push)
 main.add_command(cli_queue.queue)
 main.add_command(cli_queue.prune)
+main.add_command(cli_receive.receive)
+main.add_command(cli_inbox.inbox)
 
 
 @main.command("advance")
@@ -178,4 +182,5 @@ main.add_command(cli_events.main)
 main.add_command(cli_serve.serve)
 main.add_command(cli_sync.sync)
 main.add_command(cli_poll.poll)
+main.add_command(cli_poll.reconcile)
 main.add_command(cli_import.import_command)

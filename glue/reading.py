@@ -76,7 +76,7 @@ class Reading:
         self._read_links()
 
     def give_back(self, error: HubSpotError) -> None:
-        """Fails what is not settled, because of an error that is no record's: it ended the claim."""
+        """Fails what is not settled, because of an error that ended the claim: nobody's fault."""
         unlinked = {one for id_ in self._unlinked for one in self._found[id_]["asked"]}
         for signal in self._signals.values():
             if signal.hubspot_id not in self._settled or signal.hubspot_id in unlinked:
@@ -129,6 +129,9 @@ class Reading:
         """What to make of a record that is nowhere."""
         if signal.hubspot_id in self._unsure:
             self._fail(signal, LEFT_OUT)
+        elif self._table == CONTACTS and not signal.privacy:
+            # It is no more than marked, and comes back when HubSpot tells what it has become.
+            self._lose(signal, archived=True)
         elif signal.privacy or signal.record is None or {"deletion", "merge"} & set(signal.kinds):
             self._lose(signal, archived=False)
         else:

@@ -485,6 +485,42 @@ class Rpc:
         """Records of HubSpot that cannot be taken, and why."""
         return self.call("hubspot_sync.list_refused", p_limit=limit)
 
+    def begin_reconciliation(self, everything: bool) -> int:
+        """The number of a new comparison of both sides."""
+        return self.value("hubspot_sync.begin_reconciliation", p_everything=everything)
+
+    def compare_records(
+        self, run: int, table: str, records: list[dict[str, Any]]
+    ) -> dict[str, int]:
+        """Compares HubSpot's records with ours: checked, equal, differing, missing."""
+        return self.call(
+            "hubspot_sync.compare_records", p_run=run, p_table=table, p_records=records
+        )[0]
+
+    def note_unlisted(self, run: int, table: str) -> int:
+        """Asks for ours that HubSpot did not list; how many."""
+        return self.value("hubspot_sync.note_unlisted", p_run=run, p_table=table)
+
+    def compare_outgoing(
+        self, run: int, table: str, after: UUID | None, limit: int
+    ) -> dict[str, Any]:
+        """Queues the records of a page that HubSpot holds otherwise: compared, queued, last."""
+        return self.call(
+            "hubspot_sync.compare_outgoing",
+            p_run=run,
+            p_table=table,
+            p_after=after,
+            p_limit=limit,
+        )[0]
+
+    def finish_reconciliation(self, run: int) -> list[dict[str, Any]]:
+        """What a comparison found and what became of it, a row a table."""
+        return self.call("hubspot_sync.finish_reconciliation", p_run=run)
+
+    def list_reconciliations(self, limit: int) -> list[dict[str, Any]]:
+        """The last comparisons, a row a table."""
+        return self.call("hubspot_sync.list_reconciliations", p_limit=limit)
+
 
 def _numbers(ids: list[int]) -> str:
     """An array as Postgres reads it: a list would go as jsonb."""

@@ -24,7 +24,6 @@ declare
   v_version timestamptz;
   v_properties jsonb;
   v_take jsonb;
-  v_absorbed boolean;
 begin
   applied := 0;
   refused := jsonb_build_object();
@@ -39,12 +38,13 @@ begin
   v_contacts := array(
     select c.id
       from jsonb_array_elements(p_records) r
-      join hubspot_sync.hubspot_contact_credits c
-        on c.hubspot_id in (
-             select r.value ->> 'id'
-             union all
-             select unnest(string_to_array(
-                      r.value #>> '{properties,hs_merged_object_ids}', ';')))
+      cross join lateral unnest(
+              array[r.value ->> 'id']
+              || string_to_array(r.value #>> '{properties,hs_merged_object_ids}', ';')
+              || array(select jsonb_array_elements_text(
+                         case jsonb_typeof(r.value -> 'asked') when 'array'
+                           then r.value -> 'asked' else '[]' end))) i (id)
+      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = trim(i.id)
     union
     select c.id
       from jsonb_array_elements(p_records) r
@@ -91,22 +91,28 @@ begin
     begin
       v_theirs := hubspot_sync.parse_contact(v_record);
       v_version := hubspot_sync.parse_moment(v_record ->> 'updatedAt', 'updatedAt');
-      if v_theirs.student_id is null or v_theirs.email is null then
-        raise exception '% is missing',
-          case when v_theirs.student_id is null then 'student_id' else 'email' end
-          using errcode = '22023', hint = 'Fill it in in HubSpot.';
-      end if;
       if least(v_theirs.sj_credits, v_theirs.cs_credits, v_theirs.sjmini_credits,
                v_theirs.mock_discussion_token, v_theirs.shared_mock_credits) < 0 then
         raise exception 'a balance is negative'
           using errcode = 'MBCRD', hint = 'Correct it in HubSpot: 0 or more.';
       end if;
-      v_absorbed := hubspot_sync.find_merged_contact(v_record);
+      perform hubspot_sync.find_merged_contact(v_record);
       select c.* into v_contact
         from hubspot_sync.hubspot_contact_credits c
        where c.hubspot_id = v_theirs.hubspot_id
          for no key update;
       select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = v_contact.id;
+      if v_theirs.student_id is null or v_theirs.email is null then
+        if v_contact.id is null then
+          raise exception '% is missing',
+            case when v_theirs.student_id is null then 'student_id' else 'email' end
+            using errcode = '22023', hint = 'Fill it in in HubSpot.';
+        end if;
+        -- Whom we know keeps a name: it is written there again.
+        v_theirs.student_id := coalesce(v_theirs.student_id, v_contact.student_id);
+        v_theirs.email := coalesce(v_theirs.email, v_contact.email);
+        perform hubspot_sync.resend_record('hubspot_contact_credits', v_contact.id);
+      end if;
       if v_version < v_shadow.version then
         stale := stale || v_theirs.hubspot_id;
         continue;
@@ -141,7 +147,7 @@ begin
       else
         perform hubspot_sync.revive('hubspot_contact_credits', v_contact.id)
           where v_contact.deleted_at is not null;
-        select jsonb_object_agg(p.key, p.value)
+        select coalesce(jsonb_object_agg(p.key, p.value), '{}')
           into v_properties
           from jsonb_each(hubspot_sync.contact_properties(v_theirs)) p
          where v_record -> 'properties' ? p.key;
@@ -174,8 +180,8 @@ begin
          where c.id = v_contact.id;
         perform set_config('hubspot_sync.ledger_reason', '', true);
         if v_record ? 'propertiesWithHistory' then
-          perform hubspot_sync.merge_balances(v_contact.id, v_record, v_absorbed);
-        elsif not v_shadow.properties @> (
+          perform hubspot_sync.merge_balances(v_contact.id, v_record);
+        elsif not coalesce(v_shadow.properties, '{}') @> (
                 select coalesce(jsonb_object_agg(p.key, p.value), '{}')
                   from jsonb_each(v_properties) p
                   join hubspot_sync.field_owners o

@@ -451,6 +451,8 @@ OF_THE_GLUE = {
     "group_positions", "write_notes",
     "store_events", "demand_records", "watch_signals", "act_as",
     "poll_state", "note_poll", "note_sightings", "note_archived", "poll_due", "note_pace",
+    "begin_reconciliation", "compare_records", "note_unlisted", "compare_outgoing",
+    "finish_reconciliation", "list_reconciliations",
     "begin_import", "import_page", "finish_import", "import_summary", "list_refused",
     "store_signals", "claim_signals", "fail_signals", "receive_records", "list_signals",
     "show_signal", "retry_signals", "discard_signals", "inbox_status",
