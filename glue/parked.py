@@ -110,7 +110,7 @@ def bring_in(rpc: Rpc, redis_url: str | None, types: dict[str, str]) -> tuple[Mo
     if redis_url is None:
         return Moved(), ""
     try:
-        with Parking(redis_url) as parking:
+        with Parking(redis_url, timeout=2.0) as parking:
             return move(rpc, parking, types), ""
     except BusError as error:
         return Moved(), error.message

@@ -1,10 +1,13 @@
 """From an edit in HubSpot to Postgres: its webhook, the server, the inbox, the read."""
 
+import json
+
 import pytest
-from hubspot_world import BOOKINGS, CONTACTS, EXAMS, eventually
-from serving import CLIENT_SECRET, serving
+from hubspot_world import BOOKINGS, CONTACTS, EXAM_TYPE, EXAMS, eventually, glue_here
+from serving import CLIENT_SECRET, event, serving
 
 from glue.db import connect
+from glue.parked import Parking
 from glue.receive import Receive
 from glue.rpc import Rpc
 
@@ -76,3 +79,17 @@ def test_what_happens_in_hubspot_is_told_by_webhooks_and_read(world, exam, manne
     ) == "Anna"  # fmt: skip
     left = db.rows("select last_error from hubspot_sync.webhook_inbox where done_at is null")
     assert left == []
+
+
+def test_what_was_told_while_postgres_was_away_is_read_with_the_next_run(world, exam, redis_url):
+    world.account.edit(EXAMS, exam, location="Leeds")
+    with Parking(redis_url) as parking:
+        told = event(1, objectId=int(exam), objectTypeId=EXAM_TYPE)
+        parking.keep(json.dumps([told]).encode())
+        answer = glue_here("receive", "--once", env=world.environment(REDIS_URL=redis_url))
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert parking.count() == 0
+    assert world.database.value(
+        "select location from hubspot_sync.hubspot_mock_exams where hubspot_id = %(exam)s",
+        exam=exam,
+    ) == "Leeds"  # fmt: skip
