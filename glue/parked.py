@@ -56,6 +56,11 @@ class Parking:
         with translated():
             return self._redis.xlen(STREAM)
 
+    def dead_count(self) -> int:
+        """How many requests nobody could read."""
+        with translated():
+            return self._redis.xlen(DEAD)
+
     def oldest(self, limit: int) -> list[tuple[bytes, bytes]]:
         """The ids and bodies of the requests that have been here longest."""
         with translated():
