@@ -76,7 +76,7 @@ class Reading:
         self._read_links()
 
     def give_back(self, error: HubSpotError) -> None:
-        """Fails what is not settled, because of an error that is no record's: it ended the claim."""
+        """Fails what is not settled, because of an error that ended the claim: nobody's fault."""
         unlinked = {one for id_ in self._unlinked for one in self._found[id_]["asked"]}
         for signal in self._signals.values():
             if signal.hubspot_id not in self._settled or signal.hubspot_id in unlinked:

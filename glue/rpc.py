@@ -245,7 +245,7 @@ class Rpc:
     def acting_as(self, actor: str) -> Iterator[None]:
         """What is called inside is one transaction, in this name for the audit log."""
         with translated(), self._connection.transaction():
-            self._connection.execute("select set_config('hubspot_sync.actor', %s, true)", [actor])
+            self.call("hubspot_sync.act_as", p_actor=actor)
             yield
 
     def list_queue(

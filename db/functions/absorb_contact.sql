@@ -22,6 +22,10 @@ begin
   update hubspot_sync.hubspot_contact_credits c
      set merged_into = p_into, deleted_at = v_now, hubspot_id = null, updated_at = v_now
    where c.id = p_from;
+  -- Whom it took in before is the kept one's, too: one step leads there from each.
+  update hubspot_sync.hubspot_contact_credits c
+     set merged_into = p_into
+   where c.merged_into = p_from;
   update hubspot_sync.sync_queue q
      set synced = true, synced_at = v_now, dead_at = null, epoch = null,
          history = coalesce(q.history, '[]') || jsonb_build_object(

@@ -24,7 +24,6 @@ declare
   v_version timestamptz;
   v_properties jsonb;
   v_take jsonb;
-  v_absorbed boolean;
 begin
   applied := 0;
   refused := jsonb_build_object();
@@ -39,10 +38,13 @@ begin
   v_contacts := array(
     select c.id
       from jsonb_array_elements(p_records) r
-     cross join lateral unnest(
-             array[r.value ->> 'id']
-             || string_to_array(r.value #>> '{properties,hs_merged_object_ids}', ';')) i (id)
-      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = i.id
+      cross join lateral unnest(
+              array[r.value ->> 'id']
+              || string_to_array(r.value #>> '{properties,hs_merged_object_ids}', ';')
+              || array(select jsonb_array_elements_text(
+                         case jsonb_typeof(r.value -> 'asked') when 'array'
+                           then r.value -> 'asked' else '[]' end))) i (id)
+      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = trim(i.id)
     union
     select c.id
       from jsonb_array_elements(p_records) r
@@ -94,7 +96,7 @@ begin
         raise exception 'a balance is negative'
           using errcode = 'MBCRD', hint = 'Correct it in HubSpot: 0 or more.';
       end if;
-      v_absorbed := hubspot_sync.find_merged_contact(v_record);
+      perform hubspot_sync.find_merged_contact(v_record);
       select c.* into v_contact
         from hubspot_sync.hubspot_contact_credits c
        where c.hubspot_id = v_theirs.hubspot_id
@@ -145,7 +147,7 @@ begin
       else
         perform hubspot_sync.revive('hubspot_contact_credits', v_contact.id)
           where v_contact.deleted_at is not null;
-        select jsonb_object_agg(p.key, p.value)
+        select coalesce(jsonb_object_agg(p.key, p.value), '{}')
           into v_properties
           from jsonb_each(hubspot_sync.contact_properties(v_theirs)) p
          where v_record -> 'properties' ? p.key;
@@ -178,8 +180,8 @@ begin
          where c.id = v_contact.id;
         perform set_config('hubspot_sync.ledger_reason', '', true);
         if v_record ? 'propertiesWithHistory' then
-          perform hubspot_sync.merge_balances(v_contact.id, v_record, v_absorbed);
-        elsif not v_shadow.properties @> (
+          perform hubspot_sync.merge_balances(v_contact.id, v_record);
+        elsif not coalesce(v_shadow.properties, '{}') @> (
                 select coalesce(jsonb_object_agg(p.key, p.value), '{}')
                   from jsonb_each(v_properties) p
                   join hubspot_sync.field_owners o

@@ -17,6 +17,8 @@ declare
   v_refused jsonb := jsonb_build_object();
   v_gone record;
   v_booking hubspot_sync.hubspot_bookings;
+  v_bookings uuid[];
+  v_exams uuid[];
 begin
   if p_table is null or p_table not in (
        'hubspot_mock_exams', 'hubspot_contact_credits', 'hubspot_bookings') then
@@ -30,6 +32,29 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   perform set_config('hubspot_sync.source', 'hubspot', true);
+  -- In everybody's order: the exams of bookings, whose figure follows, contacts, bookings.
+  if p_table = 'hubspot_bookings' then
+    v_bookings := array(
+      select b.id
+        from jsonb_to_recordset(p_gone) as t (id text)
+        join hubspot_sync.hubspot_bookings b on b.hubspot_id = t.id);
+    v_exams := array(
+      select e.id
+        from hubspot_sync.hubspot_mock_exams e
+       where e.id in (select b.exam from hubspot_sync.hubspot_bookings b
+                       where b.id = any (v_bookings))
+       order by e.id
+         for no key update);
+    perform from hubspot_sync.hubspot_contact_credits c
+      where c.id in (select b.contact from hubspot_sync.hubspot_bookings b
+                      where b.id = any (v_bookings))
+      order by c.id
+        for no key update;
+    perform from hubspot_sync.hubspot_bookings b
+      where b.id = any (v_bookings)
+      order by b.id
+        for no key update;
+  end if;
   for v_gone in
     select g.hubspot_id, coalesce(g.privacy, false) as privacy,
            coalesce(e.id, c.id, b.id) as record,
@@ -57,9 +82,10 @@ begin
       left join hubspot_sync.hubspot_bookings b
         on p_table = 'hubspot_bookings' and b.hubspot_id = g.hubspot_id
      where coalesce(e.id, c.id, b.id) is not null
-       and not exists (select from hubspot_sync.sync_shadow s
-                        where s.record = coalesce(e.id, c.id, b.id)
-                          and s.properties ? '@archived')
+       and (g.privacy
+            or not exists (select from hubspot_sync.sync_shadow s
+                            where s.record = coalesce(e.id, c.id, b.id)
+                              and s.properties ? '@archived'))
      order by coalesce(e.id, c.id, b.id)
   loop
     if v_gone.privacy and p_table = 'hubspot_contact_credits' then
@@ -82,6 +108,7 @@ begin
     if p_table <> 'hubspot_contact_credits'
        and (select count(*) from hubspot_sync.sync_shadow s
              where s.properties ? '@archived'
+               and s.table_name <> 'hubspot_contact_credits'
                and s.updated_at > v_now - interval '1 day') >= v_limit then
       v_refused := v_refused || jsonb_build_object(v_gone.hubspot_id, format(
         'MBDEL: %s records were deleted in HubSpot within a day; raise the setting'
@@ -92,7 +119,10 @@ begin
       perform hubspot_sync.note_shadow(p_table, jsonb_build_array(jsonb_build_object(
         'record', v_gone.record, 'properties', '{"@archived": ""}'::jsonb)));
       if p_table = 'hubspot_mock_exams' then
-        perform from api.delete_exam(v_gone.hubspot_id, 'deleted in HubSpot');
+        -- One that was deleted here before is no more than marked.
+        perform from api.delete_exam(v_gone.hubspot_id, 'deleted in HubSpot')
+          where exists (select from hubspot_sync.hubspot_mock_exams e
+                         where e.id = v_gone.record and e.deleted_at is null);
       elsif p_table = 'hubspot_contact_credits' then
         update hubspot_sync.hubspot_contact_credits c
            set deleted_at = v_now, updated_at = v_now
@@ -122,6 +152,12 @@ begin
         v_refused := v_refused || jsonb_build_object(v_gone.hubspot_id, '22023: ' || sqlerrm);
     end;
   end loop;
+  update hubspot_sync.hubspot_mock_exams e
+     set total_bookings = s.taken, updated_at = v_now
+    from hubspot_sync.exam_seats s
+   where e.id = any (v_exams)
+     and s.exam = e.id
+     and e.total_bookings is distinct from s.taken;
   perform set_config('hubspot_sync.source', '', true);
   return v_refused;
 end;

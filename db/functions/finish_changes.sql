@@ -89,7 +89,10 @@ begin
       as f (record uuid, hubspot_id text, sent jsonb, closed boolean, unanswered boolean,
             deleted jsonb, exams text[])
     left join lateral unnest(f.exams) x (exam) on true
-   where f.unanswered or not f.closed;
+   where (f.unanswered or not f.closed)
+     -- Merged or forgotten meanwhile: HubSpot never has it again.
+     and not exists (select from hubspot_sync.sync_shadow s
+                      where s.record = f.record and s.properties ? '@gone');
 
   -- What was archived may have been made again meanwhile: then that one was archived.
   insert into hubspot_sync.sync_queue (table_name, record, operation, next_attempt_at, created_at)
@@ -153,6 +156,16 @@ begin
   if p_table = 'hubspot_contact_credits' then
     perform hubspot_sync.note_written(v_finished, v_ids);
   end if;
+  -- What was deleted there and written since is there again.
+  update hubspot_sync.sync_shadow s
+     set properties = s.properties - '@archived'
+    from jsonb_to_recordset(v_finished)
+      as f (record uuid, hubspot_id text, closed boolean, gone boolean)
+   where s.record = f.record
+     and s.properties ? '@archived'
+     and f.hubspot_id is not null
+     and f.closed
+     and not f.gone;
   delete from hubspot_sync.sync_shadow s
    using jsonb_to_recordset(v_finished) as f (record uuid, closed boolean, gone boolean)
    where s.record = f.record

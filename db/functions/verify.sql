@@ -87,8 +87,11 @@ begin
       select 'refund_where_spent', r.booking::text
         from hubspot_sync.credit_ledger r
         join hubspot_sync.credit_ledger s on s.booking = r.booking and s.reason = 'booking'
+        left join hubspot_sync.hubspot_contact_credits p on p.id = s.contact
+        left join hubspot_sync.hubspot_contact_credits k on k.id = r.contact
        where r.reason = 'refund'
-         and (s.contact, s.credit) <> (r.contact, r.credit)
+         and (s.credit <> r.credit
+              or coalesce(p.merged_into, s.contact) <> coalesce(k.merged_into, r.contact))
       union all
       select 'ledger_chain', i.id::text
         from chains l

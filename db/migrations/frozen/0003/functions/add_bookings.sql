@@ -18,7 +18,7 @@ begin
                         where k.hubspot_id = r.value ->> 'id')
        and not exists (select from hubspot_sync.hubspot_bookings k
                         where k.booking_id = trim(r.value #>> '{properties,booking_id}')
-                          and not k.exempt)
+                          and (k.exempt or not k.exempt))
   ), added as (
     insert into hubspot_sync.hubspot_bookings as k
       (hubspot_id, booking_id, mock_exam_id, contact_id, student_id, student_name,
@@ -32,14 +32,14 @@ begin
            coalesce((u.b).created_at, v_now), v_now, v_now
       from unknown u
      order by (u.b).mock_exam_id, (u.b).hubspot_id
-    returning k.id, k.hubspot_id, hubspot_sync.booking_properties(k) as ours
+    returning k.id, k.hubspot_id, k as b
   ), read as (
-    select a.id, a.hubspot_id, a.ours,
-           (select jsonb_object_agg(p.key, p.value)
-              from jsonb_each(hubspot_sync.booking_properties(u.b) || jsonb_build_object(
-                     '@exam', coalesce(u.record #>> '{associations,exams,0}', ''))) p
-             where p.key not in ('@contact', '@exam') and u.record -> 'properties' ? p.key
-                or p.key in ('@contact', '@exam') and u.record ? 'associations') as theirs,
+    select a.id, a.hubspot_id, hubspot_sync.booking_properties(a.b) as ours,
+           (select coalesce(jsonb_object_agg(p.key, p.value), '{}')
+              from jsonb_each(hubspot_sync.booking_properties(u.b)
+                              - '{@contact,@exam}'::text[]) p
+             where u.record -> 'properties' ? p.key)
+             || hubspot_sync.merge_links(a.b, u.record) as theirs,
            hubspot_sync.parse_moment(u.record ->> 'updatedAt', 'updatedAt') as version
       from added a
       join unknown u on (u.b).hubspot_id = a.hubspot_id

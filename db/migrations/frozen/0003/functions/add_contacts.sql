@@ -13,6 +13,9 @@ begin
     select r.value as record, hubspot_sync.parse_contact(r.value) as c
       from jsonb_array_elements(p_records) r
      where coalesce(r.value #>> '{properties,hs_merged_object_ids}', '') = ''
+       -- Read under another id: that one's contact is it.
+       and coalesce(r.value -> 'asked', jsonb_build_array(r.value -> 'id'))
+           <@ jsonb_build_array(r.value -> 'id')
        and not exists (select from hubspot_sync.hubspot_contact_credits k
                         where k.hubspot_id = r.value ->> 'id')
   ), unknown as (

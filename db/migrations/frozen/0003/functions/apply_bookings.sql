@@ -17,6 +17,7 @@ declare
   v_now timestamptz := hubspot_sync.clock();
   v_new text[];
   v_ids uuid[];
+  v_exams uuid[];
   v_record jsonb;
   v_theirs hubspot_sync.hubspot_bookings;
   v_booking hubspot_sync.hubspot_bookings;
@@ -39,6 +40,17 @@ begin
       join hubspot_sync.hubspot_bookings b
         on b.booking_id = trim(r.value #>> '{properties,booking_id}')
        and (b.exempt or not b.exempt));
+  -- Their figure of bookings follows from what happens here.
+  v_exams := array(
+    select e.id
+      from hubspot_sync.hubspot_mock_exams e
+     where e.id in (select b.exam from hubspot_sync.hubspot_bookings b where b.id = any (v_ids))
+        or e.hubspot_id in (select r.value #>> '{properties,mock_exam_id}'
+                              from jsonb_array_elements(p_records) r)
+        or e.hubspot_id in (select r.value #>> '{associations,exams,0}'
+                              from jsonb_array_elements(p_records) r)
+     order by e.id
+       for no key update);
   perform from hubspot_sync.hubspot_contact_credits c
     where c.id in (select b.contact from hubspot_sync.hubspot_bookings b where b.id = any (v_ids))
     order by c.id
@@ -88,7 +100,7 @@ begin
       elsif v_booking.deleted_at is not null then
         perform hubspot_sync.revive('hubspot_bookings', v_booking.id);
       end if;
-      select jsonb_object_agg(p.key, p.value)
+      select coalesce(jsonb_object_agg(p.key, p.value), '{}')
         into v_properties
         from jsonb_each(hubspot_sync.booking_properties(v_theirs) - '{@contact,@exam}'::text[]) p
        where v_record -> 'properties' ? p.key;
@@ -127,6 +139,12 @@ begin
         refused := refused || jsonb_build_object(v_record ->> 'id', '22023: ' || sqlerrm);
     end;
   end loop;
+  update hubspot_sync.hubspot_mock_exams e
+     set total_bookings = s.taken, updated_at = v_now
+    from hubspot_sync.exam_seats s
+   where e.id = any (v_exams)
+     and s.exam = e.id
+     and e.total_bookings is distinct from s.taken;
   -- An exam that is not here yet is asked for; its booking finds it when it comes.
   perform hubspot_sync.store_signals('hubspot_mock_exams', array(
     select distinct b.mock_exam_id

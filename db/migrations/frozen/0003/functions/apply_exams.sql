@@ -96,7 +96,7 @@ begin
         perform hubspot_sync.revive('hubspot_mock_exams', v_exam.id);
       end if;
       -- Of what HubSpot was asked for.
-      select jsonb_object_agg(p.key, p.value)
+      select coalesce(jsonb_object_agg(p.key, p.value), '{}')
         into v_properties
         from jsonb_each(hubspot_sync.exam_properties(v_theirs)) p
        where v_record -> 'properties' ? p.key;

@@ -48,6 +48,7 @@ begin
       v_contact := v_found.contact;
       if v_contact.merged_into is not null then
         v_contact := hubspot_sync.kept_contact(v_contact.id);
+        v_found.has_exempt := true;  -- the other's bookings were not looked at
       end if;
       v_credit := hubspot_sync.choose_credit(v_contact, p_exam.credit, p_exam.shared);
       exit attempt when v_credit is null

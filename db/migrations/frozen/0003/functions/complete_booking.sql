@@ -5,7 +5,7 @@ create or replace function hubspot_sync.complete_booking(
 )
   returns hubspot_sync.hubspot_bookings
   language plpgsql
-  stable
+  volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -19,6 +19,12 @@ begin
   select c.* into v_contact
     from hubspot_sync.hubspot_contact_credits c
    where c.hubspot_id = v_booking.contact_id;
+  if v_booking.contact_id is null then
+    select c.hubspot_id into v_booking.contact_id
+      from hubspot_sync.hubspot_contact_credits c
+     where c.id = hubspot_sync.contact_of_booking(
+             null, v_booking.student_id, v_booking.student_email);
+  end if;
   if v_booking.student_id = '' then
     v_booking.student_id := coalesce(v_contact.student_id, '');
   end if;

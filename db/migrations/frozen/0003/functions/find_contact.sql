@@ -37,7 +37,11 @@ begin
     begin
       select c.* into strict v_contact
         from hubspot_sync.hubspot_contact_credits c
-       where lower(c.email) = v_own and v_email = v_own;
+       where lower(c.email) = v_own
+         and v_email = v_own
+         and (c.merged_into is null
+              or not exists (select from hubspot_sync.hubspot_contact_credits k
+                              where lower(k.email) = v_own and k.merged_into is null));
     exception
       when no_data_found then
         v_contact := null;
@@ -49,6 +53,14 @@ begin
     raise exception 'a contact is looked up by p_id, p_hubspot_id, or p_student_id and p_email'
       using errcode = '22023', hint = 'A student id alone is not enough: give the email too.';
   end if;
+  -- To a student others are not there, whether they are or not.
+  if v_contact.id is null or lower(v_contact.email) <> v_own then
+    raise exception 'no contact with %', coalesce(
+      'id ' || p_id, 'HubSpot id ' || nullif(trim(p_hubspot_id), ''),
+      'student id ' || v_student_id || ' and this email', 'this email')
+      using errcode = 'MBCON',
+            hint = 'Check the values; a student who has just paid may not be here yet.';
+  end if;
   if v_contact.merged_into is not null then
     -- HubSpot made one of two; a second merge of the other is followed as well.
     with recursive kept as (
@@ -59,14 +71,6 @@ begin
         join hubspot_sync.hubspot_contact_credits c on c.id = k.merged_into
     )
     select k.* into v_contact from kept k where k.merged_into is null;
-  end if;
-  -- To a student others are not there, whether they are or not.
-  if v_contact.id is null or lower(v_contact.email) <> v_own then
-    raise exception 'no contact with %', coalesce(
-      'id ' || p_id, 'HubSpot id ' || nullif(trim(p_hubspot_id), ''),
-      'student id ' || v_student_id || ' and this email', 'this email')
-      using errcode = 'MBCON',
-            hint = 'Check the values; a student who has just paid may not be here yet.';
   end if;
   return v_contact;
 end;

@@ -1,5 +1,6 @@
 -- Forgets a person: what names a contact of HubSpot's that asked for it is overwritten everywhere
--- here. Bookings, credits and their history stay, of nobody.
+-- here, and so is what names those that were merged into it. Bookings, credits and their history
+-- stay, of nobody.
 create or replace function hubspot_sync.forget_contact(p_contact uuid)
   returns void
   language plpgsql
@@ -8,75 +9,127 @@ create or replace function hubspot_sync.forget_contact(p_contact uuid)
 as $$
 declare
   c_personal constant text[] := array[
-    'student_id', 'email', 'firstname', 'lastname', 'student_email', 'student_name',
-    'idempotency_request', 'idempotency_result', 'dominant_hand', 'attending_location'];
+    'student_id', 'email', 'firstname', 'lastname', 'student_email', 'student_name', 'contact_id',
+    'hubspot_id', '@contact', 'idempotency_key', 'idempotency_request', 'idempotency_result',
+    'dominant_hand', 'attending_location'];
   v_now timestamptz := hubspot_sync.clock();
-  v_name text := 'forgotten-' || p_contact;
-  v_hubspot_id text;
+  v_contacts uuid[];
   v_bookings uuid[];
+  v_records uuid[];
+  v_emails text[];
+  v_hubspot_ids text[];
 begin
-  select c.hubspot_id into v_hubspot_id
-    from hubspot_sync.hubspot_contact_credits c
-   where c.id = p_contact
-     for no key update;
+  v_contacts := array(
+    select c.id
+      from hubspot_sync.hubspot_contact_credits c
+     where c.id = p_contact or c.merged_into = p_contact
+     order by c.id
+       for no key update);
+  v_emails := array(
+    select lower(c.email) from hubspot_sync.hubspot_contact_credits c
+     where c.id = any (v_contacts));
   v_bookings := array(
     select b.id
       from hubspot_sync.hubspot_contact_credits c
       join hubspot_sync.hubspot_bookings b on b.student_id = c.student_id and b.contact = c.id
-     where c.id = p_contact
+     where c.id = any (v_contacts)
      order by b.id
        for no key update of b);
-  -- HubSpot has it no more, and never will.
+  v_records := v_contacts || v_bookings
+    || array(select n.id from hubspot_sync.sync_notes n where n.contact = any (v_contacts));
+  v_hubspot_ids := array(
+    select c.hubspot_id from hubspot_sync.hubspot_contact_credits c
+     where c.id = any (v_contacts) and c.hubspot_id is not null
+    union all
+    select b.hubspot_id from hubspot_sync.hubspot_bookings b
+     where b.id = any (v_bookings) and b.hubspot_id is not null);
+
+  -- HubSpot has the contact no more, and never will; of a booking it is told anew.
   insert into hubspot_sync.sync_shadow (record, table_name, properties)
-  values (p_contact, 'hubspot_contact_credits', '{"@gone": ""}')
+  select u.id, 'hubspot_contact_credits', '{"@gone": ""}'
+    from unnest(v_contacts) u (id)
   on conflict (record) do update set properties = excluded.properties;
+  update hubspot_sync.sync_shadow s
+     set properties = s.properties - c_personal
+   where s.record = any (v_bookings);
+  delete from hubspot_sync.sync_shadow s
+   using hubspot_sync.sync_notes n
+   where n.contact = any (v_contacts) and s.record = n.id;
+  delete from hubspot_sync.sync_notes n where n.contact = any (v_contacts);
+
   -- Its bookings take over name and email by the cascade.
   update hubspot_sync.hubspot_contact_credits c
-     set student_id = v_name, email = v_name || '@forgotten.invalid', firstname = null,
-         lastname = null, hubspot_id = null, deleted_at = v_now, updated_at = v_now
-   where c.id = p_contact;
+     set student_id = 'forgotten-' || c.id,
+         email = 'forgotten-' || c.id || '@forgotten.invalid',
+         firstname = null, lastname = null, hubspot_id = null, deleted_at = v_now,
+         updated_at = v_now
+   where c.id = any (v_contacts);
   update hubspot_sync.hubspot_bookings b
-     set student_id = v_name, student_email = v_name || '@forgotten.invalid',
-         student_name = null, contact_id = null, attending_location = null, dominant_hand = null,
-         idempotency_request = null, idempotency_result = null, updated_at = v_now
+     set student_name = null, contact_id = null, attending_location = null, dominant_hand = null,
+         idempotency_key = null, idempotency_request = null, idempotency_result = null,
+         updated_at = v_now
    where b.id = any (v_bookings);
 
   update hubspot_sync.supabase_audit_log a
      set old_values = a.old_values - c_personal,
          new_values = a.new_values - c_personal,
+         hubspot_id = null,
+         reason = null,
          to_note = false
-   where a.record = p_contact or a.record = any (v_bookings);
+   where a.record = any (v_records);
+  -- What they did to others' records.
+  update hubspot_sync.supabase_audit_log a
+     set actor = 'forgotten'
+   where lower(a.actor) = any (v_emails);
   perform set_config('hubspot_sync.forgetting', 'on', true);
   update hubspot_sync.credit_ledger l
-     set note = null, idempotency_request = null, idempotency_result = null
-   where l.contact = p_contact;
+     set note = null, idempotency_key = null, idempotency_request = null,
+         idempotency_result = null,
+         actor = case when lower(l.actor) = any (v_emails) then 'forgotten' else l.actor end
+   where l.contact = any (v_contacts) or lower(l.actor) = any (v_emails);
   update hubspot_sync.event_log e
-     set event_data = jsonb_strip_nulls(e.event_data || jsonb_build_object(
-           'old_values', (e.event_data -> 'old_values') - c_personal,
-           'new_values', (e.event_data -> 'new_values') - c_personal))
-   where e.aggregate_id = any (v_bookings);
+     set event_data = jsonb_strip_nulls(
+           e.event_data - '{reason}'::text[] || jsonb_build_object(
+             'old_values', (e.event_data -> 'old_values') - c_personal,
+             'new_values', (e.event_data -> 'new_values') - c_personal,
+             'actor', case when lower(e.event_data ->> 'actor') = any (v_emails)
+                        then 'forgotten' else e.event_data ->> 'actor' end))
+   where e.aggregate_id = any (v_bookings) or lower(e.event_data ->> 'actor') = any (v_emails);
   perform set_config('hubspot_sync.forgetting', '', true);
-  delete from hubspot_sync.sync_notes n where n.contact = p_contact;
-  -- Of the outbox what is open goes on, with the values of now.
+
+  -- Of the outbox what is open of a booking goes on, with the values of now.
   update hubspot_sync.sync_queue q
      set old_data = q.old_data - c_personal,
-         synced = q.synced or q.record = p_contact,
-         synced_at = case when q.record = p_contact then coalesce(q.synced_at, v_now)
-                          else q.synced_at end,
-         dead_at = case when q.record <> p_contact then q.dead_at end,
-         epoch = case when q.record <> p_contact then q.epoch end,
-         new_data = case when q.synced or q.record = p_contact then q.new_data - c_personal
-                         else q.new_data || (
-                           select coalesce(jsonb_object_agg(k.key, null), '{}')
-                             from jsonb_object_keys(q.new_data) k (key)
-                            where k.key = any (c_personal)) end
-   where q.record = p_contact or q.record = any (v_bookings);
+         new_data = case when q.synced or q.record <> all (v_bookings)
+                      then q.new_data - c_personal
+                      else q.new_data || (
+                        select coalesce(jsonb_object_agg(k.key, null), '{}')
+                          from jsonb_object_keys(q.new_data) k (key)
+                         where k.key = any (c_personal)) end,
+         synced = q.synced or q.record <> all (v_bookings),
+         synced_at = case when q.record = any (v_bookings) then q.synced_at
+                          else coalesce(q.synced_at, v_now) end,
+         dead_at = case when q.record = any (v_bookings) then q.dead_at end,
+         epoch = case when q.record = any (v_bookings) then q.epoch end,
+         last_error = case when q.last_error is not null then 'forgotten' end,
+         history = null
+   where q.record = any (v_records);
+  update hubspot_sync.sync_errors e
+     set error_message = 'forgotten',
+         resolved_at = case when e.entity = 'hubspot_bookings' then e.resolved_at
+                            else coalesce(e.resolved_at, v_now) end
+   where e.record = any (v_records)
+      or e.record is null and e.hubspot_id = any (v_hubspot_ids);
   update hubspot_sync.sync_conflicts f
-     set postgres_value = null, hubspot_value = null
-   where (f.record = p_contact or f.record = any (v_bookings)) and f.field = any (c_personal);
+     set postgres_value = null, hubspot_value = null, decision = 'forgotten'
+   where f.record = any (v_records);
+  update hubspot_sync.migration_findings f
+     set old_value = null
+   where f.record = any (v_records);
   update hubspot_sync.webhook_inbox i
-     set event = null, history = null, last_error = null
-   where i.hubspot_id = v_hubspot_id;
+     set event = null, history = null,
+         last_error = case when i.last_error is not null then 'forgotten' end
+   where i.hubspot_id = any (v_hubspot_ids);
   insert into hubspot_sync.sync_conflicts (entity, record, field, decision)
   values ('hubspot_contact_credits', p_contact, 'deleted_at',
           'HubSpot''s: the person is forgotten, what names them was overwritten');
@@ -84,6 +137,7 @@ end;
 $$;
 
 comment on function hubspot_sync.forget_contact(uuid) is
-  'Overwrites or removes whatever names a contact: in its row, its bookings, and in the audit log, '
-  'ledger, event log, outbox, notes, conflicts and inbox. Nothing can bring it back.';
+  'Overwrites or removes whatever names a contact, and those merged into it: in its row, its '
+  'bookings, and in the audit log, ledger, event log, outbox, notes, errors, conflicts and inbox. '
+  'Nothing can bring it back.';
 revoke execute on function hubspot_sync.forget_contact(uuid) from public, anon, authenticated;

@@ -9,8 +9,7 @@
 -- a write HubSpot acknowledged) an application's entry with a value that we sent is ours.
 create or replace function hubspot_sync.merge_balances(
   p_contact uuid,
-  p_record jsonb,
-  p_absorbed boolean
+  p_record jsonb
 )
   returns void
   language plpgsql
@@ -49,9 +48,14 @@ begin
       hubspot_sync.parse_count(p_record #>> array['properties', v_credit], v_credit), 0);
     v_base := (v_shadow.properties ->> v_credit)::integer;
     v_entries := p_record #> array['propertiesWithHistory', v_credit];
-    select coalesce(bool_or(true), false), array_agg(q.new_data ->> v_credit)
+    -- A row that was handed to a worker was sent with the balance of that moment: its own value, or
+    -- what a later row found, or the present one.
+    select count(*) > 0,
+           case when bool_or(q.last_sync_attempt is not null)
+             then array_agg(q.new_data ->> v_credit) || array_agg(q.old_data ->> v_credit)
+                  || (v_ours ->> v_credit) end
       into v_open, v_sent
-      from (select o.new_data
+      from (select o.new_data, o.old_data, o.last_sync_attempt
               from hubspot_sync.sync_queue o
              where o.record = p_contact and not o.synced
             offset 0) q
@@ -82,7 +86,7 @@ begin
                  when v_source is not null then e.source_id = v_source
                  -- Made anew after a merge, most likely by us.
                  when v_shadow.seen ->> v_credit = '-infinity' then true
-                 else e.value = v_base or e.value::text = any (v_sent) end, false) as own
+                 else e.value::text = any (v_sent) end, false) as own
           from (select hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit) as at,
                        coalesce(hubspot_sync.parse_count(h.value ->> 'value', v_credit), 0)
                          as value,
@@ -92,29 +96,34 @@ begin
                          order by hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit),
                                   h.place desc) as place,
                        count(*) over () as entries
-                  from jsonb_array_elements(v_entries) with ordinality h (value, place)) e
+                  from jsonb_array_elements(v_entries) with ordinality h (value, place)
+                 -- What was no number then, and was corrected since, is passed over.
+                 where coalesce(h.value ->> 'value', '') ~ '^([+-]?[0-9]{1,9}([.]0*)?)?$') e
          order by e.place
       loop
-        if v_start is null then
+        if v_before is null and v_entry.entries >= c_kept and v_entry.at > v_start then
+          insert into hubspot_sync.sync_conflicts
+            (entity, record, field, postgres_value, hubspot_value, decision)
+          values ('hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
+                  v_entry.value::text,
+                  format('ours: what HubSpot''s history had until %s is gone, so what was added'
+                         ' then is not known', v_entry.at));
+        elsif v_start is null then
           -- The first reading of a contact that was made here: what was there before our first
           -- write is no edit of ours.
           if v_entry.own then
             v_start := v_entry.at;
           end if;
         elsif v_entry.at > v_start and not v_entry.own
-              and not (v_entry.source = 'MERGE_OBJECTS' and p_absorbed) then
-          if v_before is null and v_entry.entries >= c_kept then
-            insert into hubspot_sync.sync_conflicts
-              (entity, record, field, postgres_value, hubspot_value, decision)
-            values ('hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
-                    v_entry.value::text,
-                    format('ours: what HubSpot''s history had before %s is gone, so what was added'
-                           ' then is not known', v_entry.at));
-          else
-            perform hubspot_sync.take_top_up(
-              p_contact, v_credit, v_entry.value - coalesce(v_before, 0),
-              format('in HubSpot by %s %s', v_entry.source, v_entry.source_id), v_entry.at);
-          end if;
+              and (v_entry.source <> 'MERGE_OBJECTS'
+                   or v_entry.at > coalesce((v_shadow.seen ->> '@merged')::timestamptz,
+                                            '-infinity')) then
+          -- A merge can begin a history anew: with what its contacts had.
+          perform hubspot_sync.take_top_up(
+            p_contact, v_credit,
+            v_entry.value - coalesce(
+              v_before, case when v_entry.source = 'MERGE_OBJECTS' then v_base end, 0),
+            format('in HubSpot by %s %s', v_entry.source, v_entry.source_id), v_entry.at);
         end if;
         v_before := v_entry.value;
         v_seen := greatest(v_seen, v_entry.at);
@@ -147,11 +156,10 @@ begin
 end;
 $$;
 
-comment on function hubspot_sync.merge_balances(uuid, jsonb, boolean) is
+comment on function hubspot_sync.merge_balances(uuid, jsonb) is
   'Takes the edits of a contact''s balances from what was read of it (p_record with '
-  'propertiesWithHistory), of the fields whose owner is «sum». p_absorbed: two contacts of ours '
-  'became one there, and their balances were added up here, so what HubSpot''s merge wrote counts '
-  'for nothing. The contact is locked, and merge_record was called before. Raises '
-  '22023 for a value that is no whole number.';
-revoke execute on function hubspot_sync.merge_balances(uuid, jsonb, boolean)
+  'propertiesWithHistory), of the fields whose owner is «sum». What HubSpot''s merge of two '
+  'contacts of ours wrote counts for nothing. The contact is locked, and merge_record was called '
+  'before. Raises 22023 for a value that is no whole number, or a balance out of range.';
+revoke execute on function hubspot_sync.merge_balances(uuid, jsonb)
   from public, anon, authenticated;

@@ -24,10 +24,11 @@ begin
      and v_exams ? (v_ours ->> '@exam')
      and not exists (select from hubspot_sync.sync_queue q
                       where q.record = p_booking.id and not q.synced);
+  -- Where we know of none HubSpot's is no difference.
   return jsonb_build_object(
-    '@contact', case when v_contacts ? (v_ours ->> '@contact') then v_ours ->> '@contact'
+    '@contact', case when v_contacts || '[""]' ? (v_ours ->> '@contact') then v_ours ->> '@contact'
                      else coalesce(v_contacts ->> 0, '') end,
-    '@exam', case when v_exams ? (v_ours ->> '@exam') then v_ours ->> '@exam'
+    '@exam', case when v_exams || '[""]' ? (v_ours ->> '@exam') then v_ours ->> '@exam'
                   else coalesce(v_exams ->> 0, '') end);
 end;
 $$;

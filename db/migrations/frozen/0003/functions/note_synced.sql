@@ -99,7 +99,8 @@ begin
               from jsonb_to_recordset(p_finished) as f (record uuid, hubspot_id text)
               join hubspot_sync.hubspot_contact_credits l on l.id = f.record
              where f.hubspot_id is not null and not coalesce(v_taken ? f.record::text, false)
-               and l.merged_into is null
+               and not exists (select from hubspot_sync.sync_shadow s
+                                where s.record = l.id and s.properties ? '@gone')
              order by l.id
                for no key update of l) f
      where c.id = f.record;

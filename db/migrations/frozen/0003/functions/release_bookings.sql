@@ -21,7 +21,8 @@ begin
       into v_contact, v_credit
       from hubspot_sync.credit_ledger l
      where l.booking = v_booking.id and l.reason = 'booking';
-    v_contact := coalesce(v_contact, v_booking.contact);
+    -- Whom HubSpot merged away has no balances any more.
+    v_contact := (hubspot_sync.kept_contact(coalesce(v_contact, v_booking.contact))).id;
     v_credit := coalesce(
       v_credit,
       case when v_booking.token_used = 'Shared Token' then 'shared_mock_credits' end,

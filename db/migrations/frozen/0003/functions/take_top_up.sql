@@ -12,8 +12,9 @@ create or replace function hubspot_sync.take_top_up(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_key text := format('HubSpot %s %s %s', p_contact, p_credit,
-                       to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS'));
+  -- Null where the moment is not known.
+  v_key text := 'HubSpot ' || p_contact || ' ' || p_credit || ' '
+    || to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS');
   v_balance integer;
   v_delta integer;
 begin
@@ -49,7 +50,8 @@ $$;
 
 comment on function hubspot_sync.take_top_up(uuid, text, integer, text, timestamptz) is
   'Adds p_delta to a balance with a ledger entry of reason «hubspot», unless the ledger has that '
-  'edit (contact, balance, p_at: its moment in HubSpot''s history). What would fall below 0 stops '
+  'edit (contact, balance, p_at: its moment in HubSpot''s history, null where that is not known). '
+  'What would fall below 0 stops '
   'there; sync_conflicts says so. Raises 22023 for a balance out of range.';
 revoke execute on function hubspot_sync.take_top_up(uuid, text, integer, text, timestamptz)
   from public, anon, authenticated;
