@@ -384,7 +384,7 @@ def test_refused_records_are_noted_the_rest_is_taken_and_the_exit_code_is_1(worl
         " where direction = 'hubspot_to_supabase' and resolved_at is null"
     )
     assert {row["hubspot_id"]: row["error_message"] for row in noted} == {
-        nameless: "22023: no student_id",
+        nameless: "22023: student_id is missing",
         negative: "MBCRD: a balance is negative",
         overbooked: "MBCAP: capacity -3 is negative",
     }
