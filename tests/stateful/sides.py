@@ -301,12 +301,13 @@ class Sides:
         self.edits.pop((record.id, credit), None)
         self.added[student, credit] += value - seen
 
-    def archive(self, kind: str, key: str, who: Source) -> None:
-        """Somebody deletes a record there."""
+    def archive(self, kind: str, key: str, who: Source) -> bool:
+        """Somebody deletes a record there; whether there was one."""
         self.time.pass_by(1.0)
         if record := self.find(kind, key):
             self.account.store.archive(record, who)
             self.happened[f"{TABLES[kind]} archived"] += 1
+        return record is not None
 
     def restore(self, kind: str, key: str) -> None:
         """Somebody takes a record out of HubSpot's recycling bin."""
