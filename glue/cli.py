@@ -14,9 +14,12 @@ from glue import (
     cli_drain,
     cli_events,
     cli_import,
+    cli_inbox,
     cli_poll,
     cli_queue,
+    cli_receive,
     cli_serve,
+    cli_sync,
     config,
     display,
     doctor,
@@ -40,6 +43,7 @@ def main() -> None:
       HUBSPOT_BOOKING_TYPE   the bookings' object type id     (the same)
       HUBSPOT_EXAM_TYPE      the exams' object type id        (the same)
       REDIS_URL              optional                        (needed for events)
+      WEBHOOK_PUBLIC_URL, HUBSPOT_CLIENT_SECRET, SYNC_SECRET, DOOR_SECRET: see glue serve --help
     \b
     Without a terminal, as under cron, success is silent; trouble goes to stderr. With --json
     every command prints one object.
@@ -50,6 +54,8 @@ main.add_command(cli_drain.drain)
 main.add_command(cli_drain.push)
 main.add_command(cli_queue.queue)
 main.add_command(cli_queue.prune)
+main.add_command(cli_receive.receive)
+main.add_command(cli_inbox.inbox)
 
 
 @main.command("advance")
@@ -174,5 +180,7 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
 
 main.add_command(cli_events.main)
 main.add_command(cli_serve.serve)
+main.add_command(cli_sync.sync)
 main.add_command(cli_poll.poll)
+main.add_command(cli_poll.reconcile)
 main.add_command(cli_import.import_command)

@@ -1,9 +1,6 @@
 """The commands that send: drain and push."""
 
 import dataclasses
-import math
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,22 +10,20 @@ import click
 from glue import budget, config, display, follow, queue
 from glue import drain as draining
 from glue import push as pushing
-from glue.cli_parts import is_watched, json_option, print_json, told
+from glue.cli_parts import (
+    is_watched,
+    json_option,
+    lease_option,
+    leave,
+    print_json,
+    seconds_option,
+    settings_for,
+    stopped_after,
+    told,
+)
 from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
-
-LONGEST_LEASE = 86_400.0
-
-lease_option = click.option(
-    "--lease", default=120.0, show_default=True, help="Seconds claimed records are ours."
-)
-seconds_option = click.option(
-    "--for",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Begin no batch after so many seconds.",
-)
 
 
 @contextmanager
@@ -40,35 +35,6 @@ def _worker(
         rpc = Rpc(connection)
         hubspot.meter = budget.Budget(rpc)
         yield rpc, draining.Drain(rpc, hubspot, lease=lease, lane=lane, stopped=stopped, **options)
-
-
-def _settings(lease: float) -> config.HubSpotConfig:
-    settings = config.hubspot()
-    longest = settings.timeout + budget.PATIENCE
-    if not longest < lease <= LONGEST_LEASE:
-        raise click.UsageError(
-            f"--lease must be longer than a request, {longest:g} s, and at most a day"
-        )
-    return settings
-
-
-def _stopped(seconds: float | None) -> Callable[[], bool]:
-    """Whether a signal came, or the time is over."""
-    stop = follow.stop_on_signals()
-    if seconds is not None and math.isnan(seconds):
-        raise click.UsageError("--for must be a number of seconds")
-    end = None if seconds is None else time.monotonic() + seconds
-    return lambda: stop.is_set() or (end is not None and time.monotonic() >= end)
-
-
-def _leave(report: draining.DrainReport, status: list[dict[str, Any]]) -> None:
-    """Ends with what cron should know."""
-    if report.forbidden:
-        sys.exit(77)
-    if report.dead or any(row["dead"] for row in status):
-        sys.exit(1)
-    if report.failed:
-        sys.exit(75)
 
 
 @click.command
@@ -108,12 +74,15 @@ def drain(
         else:
             display.preview(seen, queue.MOST)
         return
-    settings = _settings(lease)
+    settings = settings_for(lease)
     if once:
         with (
             HubSpot(settings) as hubspot,
             display.spinner("sending", quiet=as_json) as progress,
-            _worker(hubspot, lease, lane, _stopped(seconds), progress=progress) as (rpc, worker),
+            _worker(hubspot, lease, lane, stopped_after(seconds), progress=progress) as (
+                rpc,
+                worker,
+            ),
         ):
             report = worker.run_once()
             status, pauses = rpc.queue_status(), rpc.list_pauses()
@@ -121,7 +90,7 @@ def drain(
             print_json({**dataclasses.asdict(report), "queue": status})
         else:
             display.drained(report, status, pauses, watched=is_watched())
-        _leave(report, status)
+        leave(report, status)
         return
 
     stop = follow.stop_on_signals()
@@ -164,11 +133,11 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
       glue push --json
       glue push --all
     """
-    settings = _settings(lease)
+    settings = settings_for(lease)
     with (
         HubSpot(settings) as hubspot,
         display.spinner("comparing and sending", quiet=as_json) as progress,
-        _worker(hubspot, lease, "bulk", _stopped(seconds), progress=progress) as (rpc, worker),
+        _worker(hubspot, lease, "bulk", stopped_after(seconds), progress=progress) as (rpc, worker),
     ):
         report = pushing.run(rpc, worker, everything=everything, progress=progress)
         status, pauses = rpc.queue_status(), rpc.list_pauses()
@@ -177,4 +146,4 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
     else:
         told(f"{report.checked} records compared, {report.queued} differ")
         display.drained(report.drained, status, pauses, watched=is_watched())
-    _leave(report.drained, status)
+    leave(report.drained, status)

@@ -1,12 +1,18 @@
 """What the modules of the command line share: errors as exit codes, JSON, and silence for cron."""
 
 import json
+import math
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from glue import budget, config, follow
 from glue.errors import GlueError
+
+LONGEST_LEASE = 86_400.0
 
 
 class Failure(click.ClickException):
@@ -28,6 +34,46 @@ class Group(click.Group):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+lease_option = click.option(
+    "--lease", default=120.0, show_default=True, help="Seconds claimed records are ours."
+)
+seconds_option = click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Begin no batch after so many seconds.",
+)
+id_type = click.IntRange(1, 2**63 - 1)
+
+
+def settings_for(lease: float) -> config.HubSpotConfig:
+    """How to reach HubSpot, in requests that fit into a lease."""
+    settings = config.hubspot()
+    longest = settings.timeout + budget.PATIENCE
+    if not longest < lease <= LONGEST_LEASE:
+        raise click.UsageError(
+            f"--lease must be longer than a request, {longest:g} s, and at most a day"
+        )
+    return settings
+
+
+def stopped_after(seconds: float | None) -> Callable[[], bool]:
+    """Whether a signal came, or the time is over."""
+    stop = follow.stop_on_signals()
+    if seconds is not None and math.isnan(seconds):
+        raise click.UsageError("--for must be a number of seconds")
+    end = None if seconds is None else time.monotonic() + seconds
+    return lambda: stop.is_set() or (end is not None and time.monotonic() >= end)
+
+
+def leave(report: Any, status: list[dict[str, Any]]) -> None:
+    """Ends a worker's run with what cron should know. status: of its queue, a row a table."""
+    if report.forbidden:
+        sys.exit(77)
+    if report.dead or any(row["dead"] for row in status):
+        sys.exit(1)
+    if report.failed:
+        sys.exit(75)
 
 
 def print_json(value: Any) -> None:

@@ -6,11 +6,13 @@ import click
 
 from glue import budget, config, display, follow
 from glue import poll as polling
+from glue import reconcile as reconciling
 from glue.cli_parts import is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
 
+LISTED = 5  # comparisons that are shown
 IDLE = 15.0  # seconds between two looks whether a poll is due
 
 
@@ -81,3 +83,53 @@ def _follow(settings: config.HubSpotConfig, as_json: bool) -> None:
         follow.follow(
             run, stop=stop, idle=IDLE, failed=lambda error: click.echo(error.message, err=True)
         )
+
+
+@click.command
+@click.option("--full", is_flag=True, help="Compare every record, not only what changed.")
+@click.option("--list", "listing", is_flag=True, help="Show the last comparisons; compare nothing.")
+@json_option
+def reconcile(full: bool, listing: bool, as_json: bool) -> None:
+    """Compare both sides, and have what differs read and sent.
+
+    Compares what changed since the last time, in both directions; with --full every record, which
+    also finds what either side lacks. Exit 1 where something still differs in the end.
+
+    \b
+    Examples:
+      glue reconcile               # cron: 40 * * * *
+      glue reconcile --full        # cron: 20 2 * * *
+      glue reconcile --list
+      glue reconcile --json
+    """
+    if listing:
+        with connect(config.database_url()) as connection:
+            rows = Rpc(connection).list_reconciliations(LISTED)
+        print_json({"reconciliations": rows}) if as_json else display.reconciliations(rows)
+        return
+    stop = follow.stop_on_signals()
+    with (
+        connect(config.database_url()) as connection,
+        # Pages are fetched while others are compared: each has a connection of its own.
+        connect(config.database_url()) as budgets,
+        HubSpot(config.hubspot()) as hubspot,
+        display.bars(quiet=as_json) as bar,
+    ):
+        rpc = Rpc(connection)
+        hubspot.meter = budget.Budget(Rpc(budgets))
+        report = reconciling.Reconcile(
+            rpc,
+            hubspot,
+            stopped=stop.is_set,
+            progress=lambda table, count: bar(table, count, None),
+        ).run(everything=full)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        display.reconciled(report, watched=is_watched())
+    if report.forbidden:
+        sys.exit(77)
+    if report.drift or report.received.dead or report.drained.dead:
+        sys.exit(1)
+    if stop.is_set() or report.received.failed or report.drained.failed:
+        sys.exit(75)

@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from glue import config, display
-from glue.cli_parts import Group, json_option, print_json, told
+from glue.cli_parts import Group, id_type, json_option, print_json, told
 from glue.db import connect
 from glue.display import TABLES
 from glue.errors import GlueError
@@ -23,7 +23,6 @@ LEFT = {
     "unknown": "there is no such change",
 }
 
-ID = click.IntRange(1, 2**63 - 1)
 
 table_option = click.option("--table", type=click.Choice(tuple(TABLES.values())))
 
@@ -83,7 +82,7 @@ def status_command(as_json: bool) -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only changes in this state.")
 @table_option
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--after", type=ID, help="Go on after this id.")
+@click.option("--after", type=id_type, help="Go on after this id.")
 @json_option
 def list_command(
     state: str | None, table: str | None, limit: int, after: int | None, as_json: bool
@@ -150,7 +149,7 @@ def _which(which: str, table: str | None) -> dict[str, Any]:
 
 
 @queue.command("retry")
-@click.argument("ids", type=ID, nargs=-1)
+@click.argument("ids", type=id_type, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are dead or waiting.")
 @table_option
 @json_option
@@ -174,7 +173,7 @@ def retry_command(ids: tuple[int, ...], everything: bool, table: str | None, as_
 
 
 @queue.command("discard")
-@click.argument("ids", type=ID, nargs=-1, required=True)
+@click.argument("ids", type=id_type, nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Without being asked.")
 @json_option
 def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
@@ -263,9 +262,9 @@ def resume_command(table: str | None, as_json: bool) -> None:
 @click.command("prune")
 @json_option
 def prune(as_json: bool) -> None:
-    """Delete what was sent or healed long ago; open changes and dead letters are never deleted.
+    """Delete what was sent, read or healed long ago; what is open or dead is never deleted.
 
-    How long they are kept is a setting: retention_queue, retention_errors.
+    How long they are kept is a setting: retention_queue, retention_inbox, retention_errors.
 
     \b
     Example:

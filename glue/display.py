@@ -159,10 +159,10 @@ def drained(
         )
 
 
-def queue_status(queue: list[dict[str, Any]]) -> None:
-    """What is open in each table."""
+def queue_status(queue: list[dict[str, Any]], what: str = "outbox") -> None:
+    """What is open in each table. what: the outbox or the inbox."""
     if not queue:
-        plain("the outbox is empty")
+        plain(f"the {what} is empty")
         return
     table = Table("table", "due", "waiting", "urgent", "dead", "oldest", "oldest urgent", "")
     for row in queue:
@@ -189,15 +189,20 @@ def pause(row: dict[str, Any]) -> str:
     return f"{what} paused by {row['paused_by']}, {until}: {row['reason']}"
 
 
-def changes(rows: list[dict[str, Any]], *, full: bool) -> None:
-    """Changes of the outbox; their errors below, each in a line. full: there may be more."""
+def changes(rows: list[dict[str, Any]], *, full: bool, group: str = "queue") -> None:
+    """Changes of the outbox; their errors below, each in a line.
+
+    full: there may be more. group: the commands that act on them.
+    """
     if not rows:
         plain("nothing")
         return
     _whole(_table_of_changes(rows))
     _errors_of(rows)
     if any(row["state"] == "dead" for row in rows):
-        plain("Once the cause is mended: glue queue retry ID. To give up: glue queue discard ID")
+        plain(
+            f"Once the cause is mended: glue {group} retry ID. To give up: glue {group} discard ID"
+        )
     if full:
         plain(f"There may be more: --after {rows[-1]['id']}", "dim")
 
@@ -264,14 +269,7 @@ def shown(told: dict[str, Any]) -> None:
         for name, value in (change["new_data"] or {}).items():
             before = (change["old_data"] or {}).get(name)
             plain(f"      {name}: {_quoted(before)} → {_quoted(value)}")
-        for entry in change["history"]:
-            words = [f"{name} {entry[name]}" for name in ("attempt", "by") if name in entry]
-            said = entry.get("action") or entry.get("error") or ""
-            more = f": {entry['error']}" if entry.get("action") and entry.get("error") else ""
-            plain(f"      {entry.get('at', '')}  {', '.join(words)}  {said}{more}", "dim")
-        told_last = change["history"][-1].get("error") if change["history"] else None
-        if change["last_error"] and change["last_error"] != told_last:
-            plain(f"      {change['last_error']}", "yellow")
+        history(change)
     if told["in_hubspot"] is None:
         plain("what HubSpot holds is not known", "bold")
     elif told["differs"]:
@@ -286,6 +284,18 @@ def shown(told: dict[str, Any]) -> None:
     for row in told["conflicts"]:
         plain(f"conflict of {row['field']} at {row['at']}: here {_quoted(row['postgres'])},"
               f" HubSpot {_quoted(row['hubspot'])}, {row['decision']}")  # fmt: skip
+
+
+def history(row: dict[str, Any]) -> None:
+    """What happened to a row of outbox or inbox, and its last error where that adds to it."""
+    for entry in row["history"]:
+        words = [f"{name} {entry[name]}" for name in ("attempt", "by") if name in entry]
+        said = entry.get("action") or entry.get("error") or entry.get("note") or ""
+        more = f": {entry['error']}" if entry.get("action") and entry.get("error") else ""
+        plain(f"      {entry.get('at', '')}  {', '.join(words)}  {said}{more}", "dim")
+    told_last = row["history"][-1].get("error") if row["history"] else None
+    if row["last_error"] and row["last_error"] != told_last:
+        plain(f"      {row['last_error']}", "yellow")
 
 
 def _quoted(value: Any) -> str:
@@ -535,3 +545,65 @@ def _remark(row: dict[str, Any]) -> str:
     if row["unlinked"]:
         return f"{row['unlinked']} without their exam or contact"
     return "seat counters are right" if row["seats_wrong"] == 0 else ""
+
+
+# The columns of a comparison: what HubSpot has, what we have, what is left.
+COMPARED = {
+    "checked": "checked",
+    "equal": "equal",
+    "on_its_way": "on its way",
+    "differing": "differing",
+    "missing_here": "missing here",
+    "missing_there": "missing there",
+    "taken": "taken",
+    "compared": "compared",
+    "queued": "to send",
+    "sent": "sent",
+    "conflicts": "conflicts",
+    "drift": "drift",
+}
+
+
+def reconciled(report: Any, *, watched: bool) -> None:
+    """What a comparison found, and what became of it; drift on stderr."""
+    if watched:
+        table = Table("", *(TABLES[row["table_name"]] for row in report.tables))
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, title in COMPARED.items():
+            table.add_row(title, *(str(row[name]) for row in report.tables))
+        _whole(table)
+        if report.archived:
+            plain(f"{report.archived} found in HubSpot's recycling bin")
+        for name in report.skipped:
+            plain(f"{TABLES[name]}: paused, not compared", "yellow")
+    for error in (*report.errors, *report.received.errors, *report.drained.errors):
+        plain(error, "yellow", err)
+    for row in report.tables:
+        if row["drift"]:
+            plain(f"{TABLES[row['table_name']]}: {row['drift']} still differ", "red", err)
+
+
+def reconciliations(rows: list[dict[str, Any]]) -> None:
+    """The last comparisons, a line a table."""
+    if not rows:
+        plain("nothing was compared yet")
+        return
+    table = Table("run", "table", "began", "took", "of", "checked", "equal")
+    for title in ("differing", "missing", "taken", "to send", "sent", "conflicts", "drift"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        share = row["share_equal"]
+        table.add_row(
+            str(row["run"]),
+            TABLES[row["table_name"]],
+            moment(row["started_at"]),
+            age(row["took"]),
+            "all" if row["everything"] else "changed",
+            str(row["checked"]),
+            "" if share is None else f"{share:.3%}",
+            str(row["differing"]),
+            f"{row['missing_here']} / {row['missing_there']}",
+            *(str(row[name]) for name in ("taken", "queued", "sent", "conflicts", "drift")),
+        )
+    _whole(table)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 
@@ -35,7 +36,7 @@ class Finding:
 
 
 def examine(env: Mapping[str, str]) -> list[Finding]:
-    """Postgres, its functions and the outbox; HubSpot, its token and types; Redis.
+    """Postgres, its functions, outbox and inbox; HubSpot, its token and types; Redis.
 
     Costs three HubSpot calls.
     """
@@ -58,7 +59,7 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
     with connect(config.database_url(env)) as connection:
         rpc = Rpc(connection)
         broken = [check["name"] for check in rpc.verify() if check["violations"]]
-        status, pauses = rpc.queue_status(), rpc.list_pauses()
+        status, pauses, inbox = rpc.queue_status(), rpc.list_pauses(), rpc.inbox_status()
         version = connection.info.server_version // 10_000
     if broken:
         names = ", ".join(broken)
@@ -68,17 +69,25 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
     if dead := sum(row["dead"] for row in status):
         hint = "«glue queue list --state dead» says why."
         yield Finding("dead letters", False, str(dead), hint)
+    if unread := sum(row["dead"] for row in inbox):
+        hint = "«glue inbox list --state dead» says why."
+        yield Finding("dead letters of the inbox", False, str(unread), hint)
     for pause in pauses:
         table = display.TABLES.get(pause["scope"], "")
         words = f"glue queue resume {table}".strip()
         hint = f"«{words}» once the reason is gone."
         yield Finding("paused", False, display.pause(pause), hint)
+    yield Finding("outbox", True, _waiting(status, "changes"))
+    yield Finding("inbox", True, _waiting(inbox, "signals"))
+
+
+def _waiting(status: list[dict[str, Any]], what: str) -> str:
+    """How much of a queue is open, and for how long."""
     waiting = sum(row["due"] + row["waiting"] for row in status)
+    if not waiting:
+        return "nothing else waits" if any(row["dead"] for row in status) else "empty"
     oldest = max((row["oldest"] for row in status if row["oldest"]), default=None)
-    seen = "nothing else waits" if dead else "empty"
-    if waiting:
-        seen = f"{waiting} changes, the oldest for {display.age(oldest)}"
-    yield Finding("outbox", True, seen)
+    return f"{waiting} {what}, the oldest for {display.age(oldest)}"
 
 
 def _hubspot(env: Mapping[str, str]) -> Iterator[Finding]:

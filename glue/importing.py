@@ -4,7 +4,7 @@ A page is applied with the place where the next one begins, so an import may be 
 the next goes on there. While the database takes a page, the next ones are fetched.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -53,7 +53,8 @@ def run(
     places = rpc.begin_import(restart)
     for place in places:
         progress(place["table_name"], place["read"])
-    with ahead(_pages(hubspot, places)) as pages:
+    left = {place["table_name"]: place["after"] for place in places if not place["done"]}
+    with ahead(pages_of(hubspot, left)) as pages:
         for page in pages:
             rpc.import_page(page.table, storable(page.records), page.after)
             progress(page.table, len(page.records))
@@ -72,18 +73,26 @@ def run(
     )
 
 
-def _pages(hubspot: HubSpot, places: list[dict[str, Any]]) -> Iterator[Page]:
-    """All pages that are left, in the order of tables: a booking finds its exam and contact."""
-    left = {place["table_name"]: place["after"] for place in places if not place["done"]}
+def pages_of(
+    hubspot: HubSpot, places: dict[str, str | None], more: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Page]:
+    """All pages of tables, bookings with their links, in the order of tables: a booking finds its
+    exam and its contact.
+
+    places: where to begin in each table, None at its start. more: properties to ask for, too.
+    """
     for table in ORDER:
-        if table in left:
-            pages = _listed(hubspot, table, left[table])
+        if table in places:
+            names = [*PROPERTIES[table], *(more or {}).get(table, ())]
+            pages = _listed(hubspot, table, names, places[table])
             yield from _linked(hubspot, pages) if table == BOOKINGS else pages
 
 
-def _listed(hubspot: HubSpot, table: str, after: str | None) -> Iterator[Page]:
+def _listed(
+    hubspot: HubSpot, table: str, names: Sequence[str], after: str | None
+) -> Iterator[Page]:
     while True:
-        records, after = hubspot.list_objects(object_type(hubspot, table), PROPERTIES[table], after)
+        records, after = hubspot.list_objects(object_type(hubspot, table), names, after)
         yield Page(table, records, after)
         if after is None:
             return

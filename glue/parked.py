@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
+from redis.client import Pipeline
 
-from glue.errors import DatabaseError, Refused
+from glue.errors import BusError, DatabaseError, Refused
 from glue.incoming import read_events
 from glue.rpc import Rpc
 from glue.stream import open_redis, translated
@@ -68,10 +69,13 @@ class Parking:
 
     def bury(self, id: bytes, body: bytes, reason: str) -> None:
         """Moves a request that nobody can store aside, with the reason."""
-        with translated(), self._redis.pipeline(transaction=True) as both:
-            both.xadd(DEAD, {"body": body, "reason": reason, "id": id})
-            both.xdel(STREAM, id)
-            both.execute()
+
+        def both(pipeline: Pipeline) -> None:
+            pipeline.xadd(DEAD, {"body": body, "reason": reason, "id": id})
+            pipeline.xdel(STREAM, id)
+
+        with translated():
+            self._redis.transaction(both)
 
 
 def move(
@@ -96,6 +100,20 @@ def move(
                 parking.remove(id)
                 moved += 1
     return Moved(moved, dead)
+
+
+def bring_in(rpc: Rpc, redis_url: str | None, types: dict[str, str]) -> tuple[Moved, str]:
+    """Moves what Redis keeps, for whoever reads the inbox next; what was moved, and any trouble.
+
+    Without Redis there is nothing, and one that is away keeps what it has: no reason to stop.
+    """
+    if redis_url is None:
+        return Moved(), ""
+    try:
+        with Parking(redis_url) as parking:
+            return move(rpc, parking, types), ""
+    except BusError as error:
+        return Moved(), error.message
 
 
 def _store(rpc: Rpc, body: bytes, types: dict[str, str]) -> str | None:

@@ -4,17 +4,16 @@ A page's signals and the place to go on from are stored in one transaction, so a
 anywhere and goes on there. What was found is read by glue.receive.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, time
 from typing import Any
 
-from glue.errors import Forbidden, Unauthorized
-from glue.hubspot import ID, HubSpot
+from glue.errors import Forbidden, HubSpotError
+from glue.hubspot import ID, Changes, HubSpot
 from glue.records import ORDER, object_type
 from glue.rpc import CONTACTS, PollPass, Rpc
-
-SCOPE_PAUSE = 900.0  # seconds until a wrong token or a missing scope is tried again
+from glue.weather import Weather
 
 
 @dataclass
@@ -70,6 +69,7 @@ class Poll:
     ) -> None:
         self._rpc = rpc
         self._hubspot = hubspot
+        self._weather = Weather(rpc)
         self._stopped = stopped
         self._progress = progress
 
@@ -94,30 +94,15 @@ class Poll:
         self._each(self._archived, report)
         return report
 
-    def changed(
-        self,
-        task: str,
-        table: str,
-        everything: bool,
-        seen: Callable[[Sequence[str]], None] = lambda _: None,
-    ) -> Polled:
-        """A pass over a table. seen: told the ids of each page before it is noted."""
+    def changed(self, task: str, table: str, everything: bool) -> Polled:
+        """A pass over a table."""
         found = Polled()
-        went = self._rpc.poll_state(task, table)
-        groups = [[]] if everything else _recent(table, went)
-        until, after = went.until, went.after
-        while not self._stopped():
-            page = self._hubspot.changed_since(
-                object_type(self._hubspot, table), went.since, until, after, groups
+        for went, page in walk(self._rpc, self._hubspot, task, table, everything):
+            found.add(
+                self._rpc.note_poll(task, table, page.rows, went.since, went.until, page.after)
             )
-            # The first page is asked for without an end; its answer tells HubSpot's time.
-            until = until or page.at or went.started_at
-            after = page.after
-            seen([str(row["id"]) for row in page.rows])
-            noted = self._rpc.note_poll(task, table, page.rows, went.since, until, after)
-            found.add(noted)
-            self._progress(noted["checked"])
-            if after is None:
+            self._progress(len(page.rows))
+            if self._stopped():
                 break
         return found
 
@@ -144,14 +129,36 @@ class Poll:
                 continue
             try:
                 report.tables[table] = look(table)
-            except Forbidden as error:
-                self._rpc.pause(table, error.message, SCOPE_PAUSE)
+                self._weather.answered()
+            except HubSpotError as error:
+                self._weather.stopped(table, error)
+                if not isinstance(error, Forbidden):
+                    raise
                 report.forbidden = True
                 report.errors.append(error.message)
-            except Unauthorized as error:
-                self._rpc.pause("*", error.message, SCOPE_PAUSE)
-                raise
         return len(report.tables) == len(ORDER)
+
+
+def walk(
+    rpc: Rpc, hubspot: HubSpot, task: str, table: str, everything: bool
+) -> Iterator[tuple[PollPass, Changes]]:
+    """The pages of a pass over a table, each with the bounds of the pass, from where it is.
+
+    Each must be noted (note_poll) before the next is asked for.
+    """
+    went = rpc.poll_state(task, table)
+    groups = [[]] if everything else _recent(table, went)
+    after = went.after
+    while True:
+        page = hubspot.changed_since(
+            object_type(hubspot, table), went.since, went.until, after, groups
+        )
+        # The first page is asked for without an end; its answer tells HubSpot's time.
+        went = replace(went, until=went.until or page.at or went.started_at)
+        yield went, page
+        after = page.after
+        if after is None:
+            return
 
 
 def _recent(table: str, went: PollPass) -> list[list[dict[str, str]]]:

@@ -12,8 +12,8 @@ from glue.errors import HubSpotError, OutOfBudget, RateLimited, Rejected
 from glue.hubspot import BATCH, HubSpot, Lookup
 from glue.identity import Identity, same
 from glue.outcome import BUDGET_PAUSE
-from glue.records import BALANCES, MERGED, PROPERTIES, link
-from glue.rpc import CONTACTS, ClaimedSignal
+from glue.records import BALANCES, FIGURE, MERGED, PROPERTIES, link
+from glue.rpc import CONTACTS, EXAMS, ClaimedSignal
 
 # HubSpot takes no more ids where it is to tell their history; an account perhaps fewer.
 WITH_HISTORY = 50
@@ -47,6 +47,7 @@ class Reading:
         self._type = identity.types[table]
         self._in_time = in_time
         self._sizes = sizes
+        self._properties = (*PROPERTIES[table], *(() if table != EXAMS else (FIGURE,)))
         self._history = BALANCES if table == CONTACTS else ()
         self._signals: dict[str, ClaimedSignal] = {}
         self._found: dict[str, dict[str, Any]] = {}
@@ -75,7 +76,7 @@ class Reading:
         self._read_links()
 
     def give_back(self, error: HubSpotError) -> None:
-        """Fails what is not settled, because of an error that is no record's: it ended the claim."""
+        """Fails what is not settled, because of an error that ended the claim: nobody's fault."""
         unlinked = {one for id_ in self._unlinked for one in self._found[id_]["asked"]}
         for signal in self._signals.values():
             if signal.hubspot_id not in self._settled or signal.hubspot_id in unlinked:
@@ -128,6 +129,9 @@ class Reading:
         """What to make of a record that is nowhere."""
         if signal.hubspot_id in self._unsure:
             self._fail(signal, LEFT_OUT)
+        elif self._table == CONTACTS and not signal.privacy:
+            # It is no more than marked, and comes back when HubSpot tells what it has become.
+            self._lose(signal, archived=True)
         elif signal.privacy or signal.record is None or {"deletion", "merge"} & set(signal.kinds):
             self._lose(signal, archived=False)
         else:
@@ -165,7 +169,7 @@ class Reading:
                 answer = self._hubspot.look_up(
                     self._type,
                     some,
-                    () if archived else PROPERTIES[self._table],
+                    () if archived else self._properties,
                     id_property,
                     history=history,
                     archived=archived,

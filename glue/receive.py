@@ -21,7 +21,7 @@ CLAIM = BATCH
 
 @dataclass
 class ReceiveReport:
-    """What a run did: records dealt with, given back for later, dead letters; a scope was missing."""
+    """What a run did: records dealt with, left for later, dead letters; a scope was missing."""
 
     received: int = 0
     failed: int = 0
@@ -82,7 +82,7 @@ class Receive(Worker):
         gone: list[dict[str, Any]],
         report: ReceiveReport,
     ) -> None:
-        """Has what was read taken over. What the database cannot take is halved until it is alone."""
+        """Has what was read taken over; what the database refuses is halved until it is alone."""
         if not records and not gone:
             return
         epoch = next(iter(signals.values())).epoch

@@ -245,7 +245,7 @@ class Rpc:
     def acting_as(self, actor: str) -> Iterator[None]:
         """What is called inside is one transaction, in this name for the audit log."""
         with translated(), self._connection.transaction():
-            self._connection.execute("select set_config('hubspot_sync.actor', %s, true)", [actor])
+            self.call("hubspot_sync.act_as", p_actor=actor)
             yield
 
     def list_queue(
@@ -406,6 +406,7 @@ class Rpc:
     def discard_signals(self, ids: list[int]) -> list[dict[str, Any]]:
         """Gives signals up; what became of each."""
         return self.call("hubspot_sync.discard_signals", p_ids=_numbers(ids))
+
     def demand_records(self, kind: str, id: str | None, older_than: float) -> dict[str, Any]:
         """Asks for records to be read at once; see hubspot_sync.demand_records.
 
@@ -483,6 +484,42 @@ class Rpc:
     def list_refused(self, limit: int) -> list[dict[str, Any]]:
         """Records of HubSpot that cannot be taken, and why."""
         return self.call("hubspot_sync.list_refused", p_limit=limit)
+
+    def begin_reconciliation(self, everything: bool) -> int:
+        """The number of a new comparison of both sides."""
+        return self.value("hubspot_sync.begin_reconciliation", p_everything=everything)
+
+    def compare_records(
+        self, run: int, table: str, records: list[dict[str, Any]]
+    ) -> dict[str, int]:
+        """Compares HubSpot's records with ours: checked, equal, differing, missing."""
+        return self.call(
+            "hubspot_sync.compare_records", p_run=run, p_table=table, p_records=records
+        )[0]
+
+    def note_unlisted(self, run: int, table: str) -> int:
+        """Asks for ours that HubSpot did not list; how many."""
+        return self.value("hubspot_sync.note_unlisted", p_run=run, p_table=table)
+
+    def compare_outgoing(
+        self, run: int, table: str, after: UUID | None, limit: int
+    ) -> dict[str, Any]:
+        """Queues the records of a page that HubSpot holds otherwise: compared, queued, last."""
+        return self.call(
+            "hubspot_sync.compare_outgoing",
+            p_run=run,
+            p_table=table,
+            p_after=after,
+            p_limit=limit,
+        )[0]
+
+    def finish_reconciliation(self, run: int) -> list[dict[str, Any]]:
+        """What a comparison found and what became of it, a row a table."""
+        return self.call("hubspot_sync.finish_reconciliation", p_run=run)
+
+    def list_reconciliations(self, limit: int) -> list[dict[str, Any]]:
+        """The last comparisons, a row a table."""
+        return self.call("hubspot_sync.list_reconciliations", p_limit=limit)
 
 
 def _numbers(ids: list[int]) -> str:

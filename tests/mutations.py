@@ -61,6 +61,9 @@ LEDGER = "hubspot_sync.hubspot_contact_credits_ledger"
 POST = "hubspot_sync.post_credit"
 CLAIM, FINISH = "hubspot_sync.claim_changes", "hubspot_sync.finish_changes"
 FAIL, ENQUEUE = "hubspot_sync.fail_changes", "hubspot_sync.enqueue_change"
+STORE_SIGNALS, CLAIM_SIGNALS = "hubspot_sync.store_signals", "hubspot_sync.claim_signals"
+RECEIVE, FAIL_SIGNALS = "hubspot_sync.receive_records", "hubspot_sync.fail_signals"
+INBOX = ISOLATION + "test_races_in_the_inbox.py"
 RESERVE, SETTLE = "hubspot_sync.reserve_call", "hubspot_sync.settle_call"
 FOLLOW = "hubspot_sync.follow_limits"
 TICK = "hubspot_sync.append_events"
@@ -682,6 +685,74 @@ MUTANTS = [
         "                        where q.record = p_record and not q.synced)",
         "",
         (SIMULATION,),
+    ),
+    # The inbox
+    Mutant(
+        "workers claim signals all at once",
+        CLAIM_SIGNALS,
+        "perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.claim_signals', 0));",
+        "",
+        (f"{INBOX} workers_who_claim",),
+    ),
+    Mutant(
+        "what was read closes what came meanwhile",
+        RECEIVE,
+        "and (o.epoch = p_epoch\n               or",
+        "and (o.epoch is not distinct from p_epoch or o.epoch is null\n               or",
+        ("tests/sql/receive_records.sql",),
+    ),
+    Mutant(
+        "what was read is closed though another worker has it",
+        None,
+        "",
+        rewritten(
+            RECEIVE,
+            ("(o.epoch = p_epoch\n", "(o.epoch is not null\n"),
+            ("(q.epoch = p_epoch or", "(q.epoch is not null or"),
+        ),
+        (f"{INBOX} lease_another_has",),
+    ),
+    Mutant(
+        "a read without links settles who asked for them",
+        RECEIVE,
+        "and (a.links or not hubspot_sync.reads_links(p_table, o.kind))",
+        "",
+        ("tests/sql/receive_records.sql",),
+    ),
+    Mutant(
+        "who asks while a record is read is taken for served",
+        STORE_SIGNALS,
+        "and o.epoch is null\n",
+        "\n",
+        (f"{INBOX} comes_while",),
+    ),
+    Mutant(
+        "who asks waits for a claim",
+        STORE_SIGNALS,
+        "for update of q skip locked",
+        "for update of q",
+        (f"{INBOX} nobody_who_asks",),
+    ),
+    Mutant(
+        "an outage costs a read its attempt",
+        FAIL_SIGNALS,
+        "greatest(q.attempts - case when f.charged then 0 else 1 end, 0)",
+        "q.attempts",
+        ("tests/sql/fail_signals.sql",),
+    ),
+    Mutant(
+        "an old answer is asked for again without end",
+        FAIL_SIGNALS,
+        "when f.outdated and q.outdated + 1 < c_outdated then",
+        "when f.outdated then",
+        ("tests/sql/fail_signals.sql",),
+    ),
+    Mutant(
+        "a late answer takes the rows in another order than the claim that takes over",
+        RECEIVE,
+        "where q.id = any (v_ids) order by q.id for update",
+        "where q.id = any (v_ids) order by q.id desc for update",
+        (f"{INBOX} takes_over",),
     ),
     # HubSpot's calls
     Mutant(

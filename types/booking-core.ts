@@ -355,6 +355,25 @@ export type Database = {
         Returns: Database['api']['CompositeTypes']['booking']
       }
       /**
+       * Asks for a record to be read from HubSpot at once, and for what waits to be sent of it
+       * to go first. p_kind: exam (with its bookings), booking, contact, or all, which takes no
+       * id. p_id: our id, HubSpot's, a booking_id or a student_id. p_older_than: seconds; what
+       * was read within them, or within five, is fresh and left alone. Asking again tells
+       * whether it is done: then it is fresh. A number nobody knows is taken for the HubSpot id
+       * of a new record. Raises 22023 (kind or id missing, or out of bounds), MBEXM, MBNOF,
+       * MBCON (no such exam, booking, contact), MBBSY (try again), MBISO (isolation level),
+       * 42501 (not allowed).
+       */
+      request_sync: {
+        Args: {
+          p_kind?: string | null
+          p_id?: string | null
+          /** 0 unless given. */
+          p_older_than?: number
+        }
+        Returns: Database['api']['CompositeTypes']['sync_request']
+      }
+      /**
        * Sets an exam's capacity in seats, queues it for HubSpot and answers the exam. Raises
        * 22023 (argument missing), MBCAP (negative), MBEXM (no such exam), MBBSY (try again),
        * MBISO (isolation level), 42501 (not allowed).
@@ -562,6 +581,18 @@ export type Database = {
         student_id: string | null
         mock_exam_id: string | null
         created_at: string | null
+      }
+      /**
+       * state: queued (HubSpot is asked at once), fresh (it was read lately), or sending
+       * (HubSpot does not have it yet, and gets it first). hubspot_id: of the record, if it has
+       * one. records: how many are read again. read_at: when all of it had last been read; null
+       * if some never was.
+       */
+      sync_request: {
+        state: string | null
+        hubspot_id: string | null
+        records: number | null
+        read_at: string | null
       }
       /** changed: records changed now. more: the limit was reached, call again. */
       task_result: {

@@ -38,17 +38,13 @@ begin
   v_contacts := array(
     select c.id
       from jsonb_array_elements(p_records) r
-      join hubspot_sync.hubspot_contact_credits c
-        on c.hubspot_id in (
-             select r.value ->> 'id'
-             union all
-             select trim(m.id)
-               from unnest(string_to_array(
-                      r.value #>> '{properties,hs_merged_object_ids}', ';')) m (id)
-             union all
-             select jsonb_array_elements_text(
-                      case jsonb_typeof(r.value -> 'asked') when 'array' then r.value -> 'asked'
-                           else '[]' end))
+      cross join lateral unnest(
+              array[r.value ->> 'id']
+              || string_to_array(r.value #>> '{properties,hs_merged_object_ids}', ';')
+              || array(select jsonb_array_elements_text(
+                         case jsonb_typeof(r.value -> 'asked') when 'array'
+                           then r.value -> 'asked' else '[]' end))) i (id)
+      join hubspot_sync.hubspot_contact_credits c on c.hubspot_id = trim(i.id)
     union
     select c.id
       from jsonb_array_elements(p_records) r
@@ -95,11 +91,6 @@ begin
     begin
       v_theirs := hubspot_sync.parse_contact(v_record);
       v_version := hubspot_sync.parse_moment(v_record ->> 'updatedAt', 'updatedAt');
-      if v_theirs.student_id is null or v_theirs.email is null then
-        raise exception '% is missing',
-          case when v_theirs.student_id is null then 'student_id' else 'email' end
-          using errcode = '22023', hint = 'Fill it in in HubSpot.';
-      end if;
       if least(v_theirs.sj_credits, v_theirs.cs_credits, v_theirs.sjmini_credits,
                v_theirs.mock_discussion_token, v_theirs.shared_mock_credits) < 0 then
         raise exception 'a balance is negative'
@@ -111,6 +102,17 @@ begin
        where c.hubspot_id = v_theirs.hubspot_id
          for no key update;
       select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = v_contact.id;
+      if v_theirs.student_id is null or v_theirs.email is null then
+        if v_contact.id is null then
+          raise exception '% is missing',
+            case when v_theirs.student_id is null then 'student_id' else 'email' end
+            using errcode = '22023', hint = 'Fill it in in HubSpot.';
+        end if;
+        -- Whom we know keeps a name: it is written there again.
+        v_theirs.student_id := coalesce(v_theirs.student_id, v_contact.student_id);
+        v_theirs.email := coalesce(v_theirs.email, v_contact.email);
+        perform hubspot_sync.resend_record('hubspot_contact_credits', v_contact.id);
+      end if;
       if v_version < v_shadow.version then
         stale := stale || v_theirs.hubspot_id;
         continue;

@@ -62,7 +62,15 @@ begin
                     where q.record = coalesce(c.id, b.id)
                       and not q.synced
                       and q.dead_at is null
-                      and q.operation <> 'resend') as busy
+                      and q.operation <> 'resend')
+             -- A booking that HubSpot does not have yet must be linked with it.
+             or exists (select from hubspot_sync.hubspot_bookings o
+                         where o.student_id = c.student_id
+                           and o.contact = c.id
+                           and exists (select from hubspot_sync.sync_queue q
+                                        where q.record = o.id
+                                          and not q.synced
+                                          and q.new_data ? '@contact')) as busy
       from (select t.id as hubspot_id, bool_or(t.privacy) as privacy
               from jsonb_to_recordset(p_gone) as t (id text, archived boolean, privacy boolean)
              where t.archived or t.privacy
@@ -85,7 +93,8 @@ begin
       continue;
     end if;
     if v_gone.busy then
-      -- Noted once: its next send makes it anew, or restores it.
+      perform hubspot_sync.resend_record(p_table, v_gone.record);
+      -- Noted once: its next send makes it anew.
       insert into hubspot_sync.sync_conflicts
         (entity, record, field, postgres_value, hubspot_value, decision)
       select p_table, v_gone.record, 'deleted_at', null, 'deleted',

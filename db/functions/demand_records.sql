@@ -15,7 +15,7 @@ create or replace function hubspot_sync.demand_records(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_freshest constant interval := '5 seconds';  -- nobody gets a read more often than this
+  c_freshest constant interval := interval '5 seconds';  -- nobody gets a read more often than this
   v_demand hubspot_sync.demand;
   v_records uuid[];
   v_known text[];
@@ -74,8 +74,8 @@ begin
     left join hubspot_sync.sync_shadow s on s.record = f.record
    where f.hubspot_id is not null;
   v_demand.read_at := nullif(v_demand.read_at, '-infinity');
-  v_demand.age := case when v_demand.read_at is not null
-                    then greatest(extract(epoch from v_now - v_demand.read_at), 0) end;
+  v_demand.age := case when v_demand.read_at is not null then
+    greatest(extract(epoch from v_now - v_demand.read_at), 0)::double precision end;
   v_demand.records := 0;
   v_demand.signals := '{}';
   for v_table, v_asked in

@@ -38,15 +38,17 @@ begin
       select c.id into v_kept
         from hubspot_sync.hubspot_contact_credits c
        where c.student_id = v_student_id
-         and lower(c.email) = v_email
-         and c.merged_into is null
+         and (lower(c.email) = v_email or coalesce(v_email, '') = '')
          and (c.hubspot_id is null or c.deleted_at is not null)
-       order by c.created_at, c.id
+       order by c.merged_into is not null, c.created_at, c.id
        limit 1;
       -- Of another record of HubSpot's nothing is known yet.
       delete from hubspot_sync.sync_shadow s
        using hubspot_sync.hubspot_contact_credits c
        where s.record = v_kept and c.id = v_kept and c.hubspot_id is not null;
+      perform hubspot_sync.split_contact(v_kept)
+         from hubspot_sync.hubspot_contact_credits c
+        where c.id = v_kept and c.merged_into is not null;
     end if;
     update hubspot_sync.hubspot_contact_credits c
        set hubspot_id = v_id

@@ -153,6 +153,9 @@ begin
       from jsonb_to_recordset(v_finished)
         as f (record uuid, sent jsonb, closed boolean, gone boolean, version timestamptz)
      where f.closed and not f.gone and f.sent <> '{}'));
+  if p_table = 'hubspot_contact_credits' then
+    perform hubspot_sync.note_written(v_finished, v_ids);
+  end if;
   -- What was deleted there and written since is there again.
   update hubspot_sync.sync_shadow s
      set properties = s.properties - '@archived'

@@ -6,7 +6,7 @@
 -- was taken into account is noted; the ledger's unique key refuses what would be taken twice.
 --
 -- Our own entries are known by our id in the history. Until that is learnt (from an entry that is
--- the write HubSpot acknowledged last) an application's entry with a value that we sent is ours.
+-- a write HubSpot acknowledged) an application's entry with a value that we sent is ours.
 create or replace function hubspot_sync.merge_balances(
   p_contact uuid,
   p_record jsonb
@@ -72,17 +72,10 @@ begin
       end if;
     else
       if v_source is null then
-        select nullif(e.value ->> 'sourceId', '') into v_source
-          from jsonb_array_elements(v_entries) e
-         where e.value ->> 'sourceType' = 'INTEGRATION'
-           and e.value ->> 'value' = v_base::text
-           and hubspot_sync.parse_moment(e.value ->> 'timestamp', v_credit)
-               between v_shadow.acknowledged - interval '1 second'
-                   and v_shadow.acknowledged + interval '1 second'
-         limit 1;
-        if v_source is not null then
-          update hubspot_sync.settings s set value = v_source where s.key = 'hubspot_source_id';
-        end if;
+        v_source := hubspot_sync.learn_source(v_shadow.written, v_credit, v_entries);
+        v_sent := v_sent || array(
+          select w.value from jsonb_to_recordset(v_shadow.written) as w (credit text, value text)
+           where w.credit = v_credit);
       end if;
       v_seen := (v_shadow.seen ->> v_credit)::timestamptz;
       v_start := v_seen;
@@ -91,6 +84,8 @@ begin
         select e.at, e.value, e.source, e.source_id, e.place, e.entries,
                e.source = 'INTEGRATION' and coalesce(case
                  when v_source is not null then e.source_id = v_source
+                 -- Made anew after a merge, most likely by us.
+                 when v_shadow.seen ->> v_credit = '-infinity' then true
                  else e.value = v_base or e.value::text = any (v_sent) end, false) as own
           from (select hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit) as at,
                        coalesce(hubspot_sync.parse_count(h.value ->> 'value', v_credit), 0)

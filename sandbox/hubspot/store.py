@@ -226,7 +226,7 @@ class Store:
     def archive(self, record: Record, source: Source | None = None) -> None:
         """Move to the recycling bin; the modified date stays, unique values become free."""
         self._release(record)
-        record.archived_ms = self.clock.ms()
+        record.archived_ms = self._moment(record)
         self.events.deleted(record, source or self.own, record.archived_ms)
 
     def restore(self, record: Record, source: Source = USER) -> None:
@@ -234,7 +234,7 @@ class Store:
         self._check_unique(record.type, record.version.properties, None, False)
         record.archived_ms = None
         self._claim(record)
-        self.events.restored(record, source, self.clock.ms())
+        self.events.restored(record, source, self._moment(record))
 
     def forget(self, record: Record, source: Source = USER) -> None:
         """Delete a contact for good, with all that was merged into it, from wherever it is.
@@ -254,8 +254,8 @@ class Store:
         kept = {i: r for i, r in records.items() if self._became(r) is not record}
         self._records[kind.id] = kept
         if live:
-            self.events.deleted(record, source, self.clock.ms())
-        self.events.forgotten(record, source, self.clock.ms())
+            self.events.deleted(record, source, self._moment(record))
+        self.events.forgotten(record, source, self._moment(record))
 
     def merge(self, primary: Record, other: Record, *, new_id: bool = False) -> Record:
         """Merge ``other`` into ``primary``: its values fill gaps, its links move, its id is gone.
@@ -323,11 +323,14 @@ class Store:
 
     def _write(self, record: Record, properties: dict[str, str], source: Source) -> dict[str, str]:
         self._release(record)
-        at_ms = max(self.clock.ms(), record.version.updated_ms + 1)
-        changed = record.write(properties, source, at_ms)
+        changed = record.write(properties, source, self._moment(record))
         self._claim(record)
         self.index.put(record, self.clock.ms())
         return changed
+
+    def _moment(self, record: Record) -> int:
+        """Now, or where a record was written this very millisecond, the next."""
+        return max(self.clock.ms(), record.version.updated_ms + 1)
 
     def _became(self, record: Record) -> Record:
         while record.merged_into is not None:

@@ -24,6 +24,7 @@ from psycopg.rows import dict_row
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glue import importing
+from glue import receive as receiving
 from glue.cli import main
 from glue.config import HubSpotConfig
 from glue.db import connect
@@ -172,9 +173,18 @@ class Account:
         """What the live records of a type are associated with, by a property."""
         return {row["properties"][key]: row["associations"] for row in self.records(kind)}
 
-    def merge(self, kind: str, primary: str, merged: str) -> None:
-        """Two records merged by hand; the first keeps its id."""
-        self._ask("POST", f"records/{kind}/merge", {"primary": primary, "merged": merged})
+    def merge(self, kind: str, primary: str, merged: str, *, new_id: bool = False) -> str:
+        """Two records merged by hand; the id of what is left: the first one's, or a new one."""
+        wanted = {"primary": primary, "merged": merged, "new_id": new_id}
+        return self._ask("POST", f"records/{kind}/merge", wanted)["id"]
+
+    def forget(self, kind: str, record_id: str) -> None:
+        """A record deleted for good, for privacy."""
+        self._ask("POST", f"records/{kind}/{record_id}/forget")
+
+    def unlink(self, kind: str, record_id: str, to: str, to_id: str) -> None:
+        """A link ended by hand."""
+        self._ask("DELETE", f"records/{kind}/{record_id}/links/{to}/{to_id}")
 
     def advance(self, seconds: float) -> None:
         """Let the account's clock, and with it search, move on."""
@@ -255,6 +265,7 @@ class Database:
     def let_time_pass(self) -> None:
         """Let every lease, every wait for a later attempt and every pause be over."""
         self.rows("update hubspot_sync.sync_queue set next_attempt_at = now() where not synced")
+        self.rows("update hubspot_sync.webhook_inbox set next_attempt_at = now()")
         self.rows("update hubspot_sync.sync_pauses set until = now() where until is not null")
 
     def open_changes(self, table: str = "%") -> list[dict[str, Any]]:
@@ -263,6 +274,22 @@ class Database:
             "select * from hubspot_sync.sync_queue"
             " where not synced and table_name like %(table)s order by id",
             table=table,
+        )
+
+    def signal(self, table: str, *ids: str, kind: str = "poll", lane: str = "bulk") -> int:
+        """Records to be read; how many signals that makes."""
+        return self.value(
+            "select hubspot_sync.store_signals(%(table)s, %(ids)s::text[], %(kind)s, %(lane)s)",
+            table=table,
+            ids=list(ids),
+            kind=kind,
+            lane=lane,
+        )
+
+    def open_signals(self) -> list[dict[str, Any]]:
+        """What the inbox still holds, oldest first."""
+        return self.rows(
+            "select * from hubspot_sync.webhook_inbox where done_at is null order by id"
         )
 
     def violations(self) -> list[dict[str, Any]]:
@@ -336,6 +363,29 @@ class World:
         """A run of a worker."""
         with connect(self.database.url) as connection, self.hubspot(timeout=timeout) as hubspot:
             return Drain(Rpc(connection), hubspot, **options).run_once()
+
+    def receive(
+        self,
+        *,
+        timeout: float = 20.0,
+        through: Callable[[httpx.BaseTransport], httpx.BaseTransport] = lambda inner: inner,
+        **options: Any,
+    ) -> receiving.ReceiveReport:
+        """A run of a worker of the inbox. through: what stands between it and the account."""
+        transport = through(_Recording(self.recorder))
+        with (
+            connect(self.database.url) as connection,
+            HubSpot(self.config(timeout=timeout), transport=transport) as hubspot,
+        ):
+            return receiving.Receive(Rpc(connection), hubspot, **options).run_once()
+
+    def asked(self, path_part: str) -> list[int]:
+        """How many inputs each recorded request had whose path contains this."""
+        return [
+            len(json.loads(request.content)["inputs"])
+            for request, _ in self.recorder.exchanges
+            if path_part in request.url.path
+        ]
 
     def sent(self, path_part: str) -> list[dict[str, Any]]:
         """The inputs of all recorded requests whose path contains this."""

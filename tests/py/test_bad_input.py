@@ -67,6 +67,7 @@ VALID: dict[str, dict] = {
     "list_exams": {"p_state": "all", "p_from": DAY, "p_to": DAY, "p_mock_type": "Mini-mock"},
     "mark_attendance": {"p_booking_id": "BK-PAST", "p_attendance": "Yes"},
     "move_booking": {"p_booking_id": "BOOKING", "p_mock_exam_id": "E-2", "p_reason": "why"},
+    "request_sync": {"p_kind": "exam", "p_id": "E-1", "p_older_than": 0},
     "set_exam_capacity": {"p_mock_exam_id": "E-1", "p_capacity": 4},
     "upsert_contact": {
         "p_student_id": "S-new",
@@ -97,7 +98,8 @@ VALID: dict[str, dict] = {
 WRITERS = {
     "activate_due_exams", "activate_exam", "adjust_credits", "cancel_booking", "cancel_bookings",
     "complete_past_bookings", "create_booking", "deactivate_exam", "delete_exam", "grant_credits",
-    "mark_attendance", "move_booking", "set_exam_capacity", "upsert_contact", "upsert_exam",
+    "mark_attendance", "move_booking", "request_sync", "set_exam_capacity", "upsert_contact",
+    "upsert_exam",
 }  # fmt: skip
 
 LONG = sql.SQL("repeat('x', 10000000)")  # made by the server: 10 MB need not travel

@@ -540,7 +540,7 @@ CALL = re.compile(r"select \* from ([a-z_]+\.[a-z_]+|)\(?", re.IGNORECASE)
 
 def test_the_glue_holds_no_sql_but_calls_of_functions():
     written, selected = [], []
-    for path in sorted(GLUE.glob("*.py")):
+    for path in sorted(GLUE.rglob("*.py")):
         for line, text in strings(path):
             where = f"{path.name}:{line}: {text[:60]}"
             if SQL.search(text):
@@ -556,7 +556,7 @@ def test_the_glue_holds_no_sql_but_calls_of_functions():
 def test_only_the_calls_of_functions_are_sent_to_the_database():
     """Every `execute` of the glue gets a call, or a constant that is one."""
     found = []
-    for path in sorted(GLUE.glob("*.py")):
+    for path in sorted(GLUE.rglob("*.py")):
         tree = ast.parse(path.read_text())
         constants = {
             target.id: node.value

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -245,6 +246,8 @@ def test_our_own_deletion_is_told_as_ours(store, hubspot):
 def test_a_merge_names_who_won_who_is_gone_and_what_is_left(store, hubspot, new_id):
     one = create(hubspot, CONTACTS, email="a@example.com", firstname="Ada")
     two = create(hubspot, CONTACTS, email="b@example.com", firstname="Bea", lastname="Bo")
+    three = create(hubspot, CONTACTS, email="c@example.com")
+    by_hand(hubspot, "POST", "contacts/merge", {"primary": two, "merged": three})
     subscribed(store)
     body = {"primary": one, "merged": two, "new_id": new_id}
     left = by_hand(hubspot, "POST", "contacts/merge", body)["id"]
@@ -345,6 +348,9 @@ def test_a_contact_forgotten_is_gone_for_good(store, hubspot, archived):
             assert answer.status_code == 404
     assert hubspot.post(f"{OBJECTS}/{CONTACTS}/search", json={}).json()["total"] == 0
     assert linked(hubspot, BOOKINGS, CONTACTS, booking).status_code == 207
+    kinds = store.type(BOOKINGS), store.type(CONTACTS)
+    assert store.links.of(kinds[0], booking, kinds[1]) == []
+    assert store.links.of(kinds[1], contact, kinds[0]) == []
     again = hubspot.post(f"/_sandbox/records/contacts/{contact}/forget")
     assert again.status_code == 404
     create(hubspot, CONTACTS, email="a@example.com", student_id="S1")
@@ -399,12 +405,13 @@ def test_what_others_do_is_told(store, hubspot):
         return control(hubspot, "people/act", {"action": action}), told(store)
 
     kind = store.type(CONTACTS)
-    before = store.get(kind, contact).version.properties
-    done, (event,) = act("top_up")
-    ((name, value),) = done["properties"].items()
-    assert (event["propertyName"], event["propertyValue"]) == (name, value)
-    assert float(value) == float(before.get(name, 0)) + done["added"] > 0
-    assert event["changeSource"] == "CRM_UI"
+    for _ in range(8):
+        before = store.get(kind, contact).version.properties
+        done, (event,) = act("top_up")
+        ((name, value),) = done["properties"].items()
+        assert (event["propertyName"], event["propertyValue"]) == (name, value)
+        assert int(value) == int(before.get(name, 0)) + done["added"] > 0
+        assert event["changeSource"] == "CRM_UI"
     done, (event,) = act("workflow")
     assert {event["propertyName"]: event["propertyValue"]} == done["properties"]
     assert event["changeSource"] == "AUTOMATION_PLATFORM"
@@ -416,6 +423,11 @@ def test_what_others_do_is_told(store, hubspot):
     assert states == [n % 2 == 1 for n in range(len(states))]
     for done, events in changes:
         assert [e["associationRemoved"] for e in events] == ([done["ended"]] * 2 if done else [])
+    for action, change in (("archive", "deletion"), ("restore", "restore")):
+        control(hubspot, "people", weights)
+        _, (event,) = act(action)
+        expected = (f"contact.{change}", "CRM_UI")
+        assert (event["subscriptionType"], event["changeSource"]) == expected
     done, events = act("forget")
     assert done["id"] == contact
     assert [e["subscriptionType"] for e in events] == ["contact.deletion", TYPES[6]]
@@ -446,8 +458,9 @@ def test_no_two_writes_of_a_record_share_a_millisecond(store, hubspot):
     written = [entry.at_ms for entry in reversed(record.history["sj_credits"])]
     assert written == [START_MS + 1, START_MS + 2, START_MS + 3]
     assert record.version.updated_ms == START_MS + 4
+    hubspot.delete(f"{OBJECTS}/{CONTACTS}/{record_id}")
     mine = [e for e in told(store) if e["objectId"] == int(record_id)]
-    assert [e["occurredAt"] - START_MS for e in mine] == [1, 2, 3, 4]
+    assert [e["occurredAt"] - START_MS for e in mine] == [1, 2, 3, 4, 5]
 
 
 def test_a_thousand_links_are_read_at_once_and_not_one_more(hubspot):
@@ -513,12 +526,13 @@ def test_a_failed_batch_is_sent_again_as_it_was_and_ends_with_a_2xx(store, hubsp
     target = Target(503)
     told(store, target)
     target.status = 200
-    store.clock.advance_ms(store.webhooks.due - START_MS)
+    due = store.webhooks.due
+    store.clock.advance_ms(due - START_MS - 1)
     later = int(create(hubspot, CONTACTS, email="later@example.com"))
+    store.clock.advance_ms(1)
     told(store, target)
     found = [[(e["objectId"], e["attemptNumber"]) for e in one] for one in target.batches]
-    assert found[0] == [(i, 0) for i in ids]
-    assert sorted(found[1:]) == [[(i, 1) for i in ids], [(later, 0)]]
+    assert found == [[(i, 0) for i in ids], [(later, 0)], [(i, 1) for i in ids]]
     assert store.webhooks.due is None
     assert (store.webhooks.counts.sent, store.webhooks.counts.failed) == (4, 1)
 
@@ -627,6 +641,20 @@ def test_one_seed_sends_the_same_requests_and_another_others():
     first = sent(7, **manner)[0].requests
     assert sent(7, **manner)[0].requests == first
     assert sent(8, **manner)[0].requests != first
+
+
+def test_an_answer_to_a_request_of_a_target_before_counts_for_nothing(store, hubspot):
+    subscribed(store)
+    create(hubspot, CONTACTS, email="a@example.com")
+
+    def replaced(body, headers, url):
+        subscribed(store)
+        return 500
+
+    store.webhooks.deliver(replaced)
+    counts = store.webhooks.counts
+    assert (counts.sent, counts.failed, counts.pending, counts.lost) == (0, 0, 0, 0)
+    assert store.webhooks.due is None
 
 
 def test_a_new_target_gets_nothing_of_the_one_before(store, hubspot):
@@ -754,17 +782,24 @@ def status_when(hubspot, true):
 def test_over_http_events_are_posted_by_themselves(remote, target):
     body = {"url": target.url, "secret": SECRET, "types": ["contact.creation"]}
     assert remote.post("/_sandbox/webhooks", json=body).json()["url"] == target.url
+    control(remote, "clock", {"advance_seconds": DAY})
+    began_ms = time.time() * 1000
     record_id = create(remote, CONTACTS, email="a@example.com")
     ((content, headers, path),) = target.wait_for(1)
+    ended_ms = time.time() * 1000
     (event,) = json.loads(content)
     assert (event["objectId"], path) == (int(record_id), "/hubspot")
     at_ms = headers["X-HubSpot-Request-Timestamp"]
+    assert began_ms - 1 <= int(at_ms) <= ended_ms + 1
     signed = b"POST" + target.url.encode() + content + at_ms.encode()
     expected = base64.b64encode(hmac_sha256(SECRET.encode(), signed)).decode()
     assert headers["X-HubSpot-Signature-v3"] == expected
     assert headers["Content-Type"] == "application/json"
-    status = status_when(remote, lambda one: one["sent"] == 1)
-    assert (status["failed"], status["pending"], status["lost"]) == (0, 0, 0)
+    for n in range(2, 5):
+        status = status_when(remote, lambda one, sent=n - 1: one["sent"] == sent)
+        assert (status["failed"], status["pending"], status["lost"]) == (0, 0, 0)
+        create(remote, CONTACTS, email=f"{n}@example.com")
+        target.wait_for(n)
 
 
 def test_over_http_a_refusal_is_repeated_when_the_clock_has_moved(remote, target):
@@ -781,15 +816,33 @@ def test_over_http_a_refusal_is_repeated_when_the_clock_has_moved(remote, target
     assert status_when(remote, lambda one: one["sent"] == 1)["pending"] == 0
 
 
-def test_over_http_a_target_that_is_not_there_fails_and_an_ended_one_gets_no_more(remote, target):
+def test_over_http_a_target_that_is_not_there_fails(remote, target):
     target.shutdown()
     target.server_close()
+    body = {"url": target.url, "secret": SECRET, "types": ["contact.creation"]}
+    remote.post("/_sandbox/webhooks", json=body)
+    create(remote, CONTACTS, email="a@example.com")
+    status = status_when(remote, lambda one: one["failed"] == 1)
+    assert (status["sent"], status["pending"]) == (0, 1)
+
+
+def test_over_http_a_target_is_ended_and_another_begins(remote, target):
+    target.statuses = [500]
     body = {"url": target.url, "secret": SECRET, "types": ["contact.creation"]}
     remote.post("/_sandbox/webhooks", json=body)
     create(remote, CONTACTS, email="a@example.com")
     status_when(remote, lambda one: one["failed"] == 1)
     ended = remote.delete("/_sandbox/webhooks").json()
     assert (ended["url"], ended["pending"]) == (None, 0)
+    create(remote, CONTACTS, email="b@example.com")
+    control(remote, "clock", {"advance_seconds": DAY})
+    remote.post("/_sandbox/webhooks", json=body)
+    last = create(remote, CONTACTS, email="c@example.com")
+    status_when(remote, lambda one: one["sent"] == 1)
+    found = [json.loads(content)[0]["objectId"] for content, _, _ in target.wait_for(2)]
+    assert found[1:] == [int(last)]
+    remote.delete("/_sandbox/webhooks")
+    eventually(lambda: "webhooks" not in {one.name for one in threading.enumerate()}, "no thread")
 
 
 def test_a_target_that_does_not_answer_holds_up_no_request_of_the_api(remote, target):

@@ -412,6 +412,19 @@ def test_a_move_stops_when_it_is_told(database_url, db, redis_url, valkey):
     assert valkey.xlen(STREAM) == 1
 
 
+def test_whoever_reads_the_inbox_brings_in_what_redis_keeps(database_url, db, redis_url, valkey):
+    valkey.xadd(STREAM, {"body": json.dumps([event(1)]).encode()})
+    with glue_connect(database_url) as connection:
+        rpc = Rpc(connection)
+        assert parked.bring_in(rpc, None, TYPES) == (Moved(), "")
+        moved, trouble = parked.bring_in(rpc, NOBODY, TYPES)
+        assert moved == Moved()
+        assert "cannot use Redis" in trouble
+        assert stored(db) == []
+        assert parked.bring_in(rpc, redis_url, TYPES) == (Moved(moved=1), "")
+    assert stored(db) == [1]
+
+
 # A server that stops and hangs
 
 

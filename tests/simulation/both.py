@@ -171,8 +171,9 @@ class BothWays(Schedule):
         checked = self.account.store.check(record.type, values, record)
         self.account.store.update(record, checked, source)
         name = self.name(record.version.properties.get("booking_id", record.id))
+        kind = next(one for one in TABLES if self.account.kind(one) is record.type)
         for field, value in values.items():
-            self.edits.append(Edit(record.type.id, record.id, field, value, self.time.passed))
+            self.edits.append(Edit(kind, record.id, field, value, self.time.passed))
             self.note(f"somebody sets {field} of {name} to {value} in HubSpot")
         return True
 
@@ -227,8 +228,8 @@ class BothWays(Schedule):
         record = self._some(self._people.choice((BOOKINGS, BOOKINGS, CONTACTS)))
         if record is None:
             return False
+        self._doubt(record)
         self.account.store.archive(record, USER)
-        self.unsure.add(record.id)
         self.note(f"somebody deletes {self.name(record.id)} in HubSpot")
         return True
 
@@ -250,11 +251,16 @@ class BothWays(Schedule):
         if len(records) < 3:
             return False
         one, other = self._people.sample(records, 2)
+        self._doubt(one)
+        self._doubt(other)
         left = self.account.store.merge(one, other, new_id=self._people.random() < 0.5)
-        self.unsure |= {one.id, other.id, left.id}
+        self._doubt(left)
         self.editors.merged.add(left.id)
         self.note(f"somebody merges {self.name(other.id)} into {self.name(one.id)} in HubSpot")
         return True
+
+    def _doubt(self, record: Record) -> None:
+        self.unsure |= {record.id, record.version.properties.get("student_id", "")}
 
     # The end
 
@@ -266,11 +272,13 @@ class BothWays(Schedule):
         self._finish_all()
         while self.flights:
             self.advance(10.0)
+        before: set[str] = set()
         for _ in range(ROUNDS):
             self._round()
-            if not self.stage.rows(OUTBOX_OPEN) and not self.stage.rows(INBOX_OPEN):
+            quiet = not self.stage.rows(OUTBOX_OPEN) and not self.stage.rows(INBOX_OPEN)
+            if quiet and before == self._state():
                 break
-        before = self._state()
+            before = self._state()
         self._round(full=True)
         self._round()
         if wrong := [f"after quiet: {one}" for one in sorted(self._state() ^ before)]:
@@ -339,6 +347,12 @@ class BothWays(Schedule):
                 " where deleted_at is not null"
             )
         }
+        # The links of a contact that was merged, or made anew, went to what it has become.
+        self.editors.merged |= {
+            record.id
+            for record in self.account.live(CONTACTS)
+            if record.version.properties.get("student_id") in self.unsure
+        }
         found = compare(self, without=gone)
         found += self._lost_top_ups()
         if not self._losses:
@@ -351,10 +365,18 @@ class BothWays(Schedule):
             "select c.hubspot_id, l.credit, sum(l.delta)::integer as delta"
             "  from hubspot_sync.credit_ledger l"
             "  join hubspot_sync.hubspot_contact_credits c on c.id = l.contact"
-            " where l.reason = 'hubspot'"
+            " where l.reason = 'hubspot' and c.hubspot_id is not null"
             " group by 1, 2"
         )
         taken = {(row["hubspot_id"], row["credit"]): row["delta"] for row in rows}
+        unsure = self.unsure | {
+            row["hubspot_id"]
+            for row in self.stage.rows(
+                "select hubspot_id from hubspot_sync.hubspot_contact_credits"
+                " where student_id = any (%(unsure)s)",
+                unsure=sorted(self.unsure),
+            )
+        }
         stopped = {
             (row["hubspot_id"], row["field"])
             for row in self.stage.rows(
@@ -367,7 +389,7 @@ class BothWays(Schedule):
             f"{credit} of {self.name(record)}: {self.top_ups[record, credit]} in HubSpot,"
             f" {taken.get((record, credit), 0)} in the ledger"
             for record, credit in sorted(self.top_ups.keys() | taken.keys())
-            if record not in self.unsure
+            if record not in unsure
             and (record, credit) not in stopped
             and self.top_ups[record, credit] != taken.get((record, credit), 0)
         ]

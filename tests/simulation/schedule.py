@@ -569,7 +569,11 @@ class Schedule:
     def _about(self, arguments: tuple) -> str:
         table, *rest = [*arguments, ""]
         if rest and isinstance(rest[0], list):
-            return f"{table}: " + ", ".join(self.name(one["record"]) for one in rest[0])
+            return f"{table}: " + ", ".join(
+                self.name(one.get("record") or one.get("hubspot_id") or one.get("id"))
+                for one in rest[0]
+                if isinstance(one, dict)
+            )
         return str(table)
 
     def _stand(self, worker: Worker, place: str, about: str = "") -> None:

@@ -70,6 +70,7 @@ create table hubspot_sync.sync_shadow (
   read_at timestamptz,
   seen jsonb,
   let_be text[] not null default '{}',
+  written jsonb,
   updated_at timestamptz not null default now(),
   constraint sync_shadow_pkey primary key (record),
   constraint sync_shadow_properties_readable check (jsonb_typeof(properties) = 'object')
@@ -81,7 +82,8 @@ comment on table hubspot_sync.sync_shadow is
   'our clock, when that was. seen: of each balance, the moment of the last entry of its history '
   'that was taken into account. Marks among the properties: @archived, HubSpot deleted it; @gone, '
   'merged or forgotten, HubSpot never has it again; @given_up, nobody wants it made. let_be: '
-  'fields whose difference somebody accepted.';
+  'fields whose difference somebody accepted. written: balances we wrote, [{credit, value, at}], '
+  'while our id in HubSpot''s history is not known.';
 
 create index idx_sync_shadow_archived
   on hubspot_sync.sync_shadow (updated_at) where properties ? '@archived';

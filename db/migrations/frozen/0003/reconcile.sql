@@ -13,24 +13,33 @@ create table hubspot_sync.reconciliations (
   run bigint not null,
   table_name text not null,
   everything boolean not null,
+  since timestamptz,
   started_at timestamptz not null,
   finished_at timestamptz,
   checked integer not null default 0,
   equal integer not null default 0,
   on_its_way integer not null default 0,
+  differing integer not null default 0,
+  missing_here integer not null default 0,
+  missing_there integer not null default 0,
+  taken integer not null default 0,
   compared integer not null default 0,
   queued integer not null default 0,
-  conflicts integer,
+  sent integer not null default 0,
+  conflicts integer not null default 0,
+  drift integer not null default 0,
   constraint reconciliations_pkey primary key (run, table_name),
   constraint reconciliations_table_known check (
     table_name in ('hubspot_bookings', 'hubspot_contact_credits', 'hubspot_mock_exams')
   )
 );
 comment on table hubspot_sync.reconciliations is
-  'Comparisons of both sides, a row a run and table. everything: all records, not only those that '
-  'changed. checked: records of HubSpot''s read; equal: as here; on_its_way: differing only in '
-  'what the outbox still holds. compared, queued: records here, and those HubSpot lacks or has '
-  'otherwise. conflicts: noted while it ran.';
+  'Comparisons of both sides, a row a run and table. everything: of all records, else of those '
+  'changed since. From HubSpot: checked, records of its that were read; equal; on_its_way, '
+  'differing only in what the outbox holds; differing; missing_here; missing_there, ours that it '
+  'does not list; taken, of these three the settled. To HubSpot: compared, records here; queued, '
+  'those it lacks or has otherwise; sent, of these. conflicts: decided meanwhile. drift: what is '
+  'left when all was done.';
 create index reconciliations_started_at on hubspot_sync.reconciliations (started_at);
 
 create table hubspot_sync.reconciliation_findings (
@@ -47,8 +56,8 @@ create table hubspot_sync.reconciliation_findings (
   )
 );
 comment on table hubspot_sync.reconciliation_findings is
-  'What a comparison found: a record that differs, and in which fields; one of HubSpot''s that is '
-  'not here; one of ours that HubSpot does not list.';
+  'What a comparison found: a record that differs, and in which fields (null: it cannot be read); '
+  'one of HubSpot''s that is not here; one of ours that HubSpot does not list.';
 
 create table hubspot_sync.reconciliation_seen (
   run bigint not null,
@@ -56,4 +65,4 @@ create table hubspot_sync.reconciliation_seen (
   constraint reconciliation_seen_pkey primary key (run, record)
 );
 comment on table hubspot_sync.reconciliation_seen is
-  'Records of ours that a full comparison has met in HubSpot''s listing so far.';
+  'Records of ours that a comparison of everything has met in HubSpot''s listing so far.';

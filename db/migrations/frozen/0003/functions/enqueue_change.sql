@@ -20,6 +20,14 @@ declare
   v_lane text := case
     when current_setting('hubspot_sync.lane', true) = 'urgent' then 'urgent' else p_lane end;
 begin
+  -- A contact that was deleted there is needed again.
+  if p_table = 'hubspot_bookings' and p_new ->> '@contact' <> ''
+     and p_new ->> '@contact' is distinct from p_old ->> '@contact' then
+    perform hubspot_sync.resend_record('hubspot_contact_credits', c.id)
+       from hubspot_sync.hubspot_contact_credits c
+      where c.hubspot_id = p_new ->> '@contact'
+        and c.deleted_at is not null;
+  end if;
   -- HubSpot has it no more; a contact that is needed again is made anew.
   if exists (select from hubspot_sync.sync_shadow s
               where s.record = p_record

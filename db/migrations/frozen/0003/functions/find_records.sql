@@ -12,7 +12,8 @@ declare
   v_since date := (hubspot_sync.clock() at time zone hubspot_sync.setting('time_zone'))::date
                   - c_recent;
   v_id text := trim(p_id);
-  v_uuid uuid := case when v_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then v_id end;
+  v_uuid uuid := case when v_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                   then v_id::uuid end;
   v_exams uuid[];
 begin
   case p_kind

@@ -34,9 +34,10 @@ begin
   if lower(v_theirs ->> 'student_email') = lower(p_ours ->> 'student_email') then
     v_theirs := v_theirs || jsonb_build_object('student_email', p_ours -> 'student_email');
   end if;
-  -- What somebody gave up counts as held there; balances are noted when their edits are taken.
+  -- What somebody gave up counts as held there; balances are merge_balances's, with their base.
   v_theirs := v_theirs - coalesce(v_let_be, '{}') - array(
-    select o.field from hubspot_sync.field_owners o
+    select o.field
+      from hubspot_sync.field_owners o
      where o.table_name = p_table and o.owner = 'sum');
 
   with rows as materialized (

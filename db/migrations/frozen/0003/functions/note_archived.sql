@@ -29,13 +29,7 @@ begin
       (table_name, hubspot_id, kind, received_at, next_attempt_at)
     select p_table, k.hubspot_id, 'deletion', v_now, v_now
       from known k
-     where not exists (
-             select from (select w.*
-                            from hubspot_sync.webhook_inbox w
-                           where w.hubspot_id = k.hubspot_id and w.done_at is null
-                          offset 0) w
-              where w.table_name = p_table
-                and (w.dead_at is not null or w.epoch is null or w.next_attempt_at <= v_now))
+     where not hubspot_sync.is_asked_for(p_table, k.hubspot_id, '-infinity')
      order by k.hubspot_id
     returning 1
   )

@@ -22,9 +22,7 @@ begin
    cross join lateral (
      select distinct on (q.event ->> 'propertyName') q.event ->> 'propertyName' as field,
             coalesce(q.event ->> 'propertyValue', '') as value,
-            hubspot_sync.parse_moment(q.event ->> 'occurredAt', 'occurredAt') as at,
-            q.event ->> 'changeSource' as source,
-            q.event ->> 'sourceId' as source_id
+            hubspot_sync.parse_moment(q.event ->> 'occurredAt', 'occurredAt') as at
        from (select o.event, o.id
                from hubspot_sync.webhook_inbox o
               where o.hubspot_id = r.value ->> 'id'
@@ -34,6 +32,10 @@ begin
                 and o.kind = 'propertyChange'
                 and o.event ->> 'occurredAt' ~ '^[0-9]{9,15}$'
              offset 0) q
+      where q.event ->> 'changeSource' is distinct from 'INTEGRATION'
+         -- Until our own id is learnt, the application that HubSpot tells is taken for us.
+         or q.event ->> 'sourceId' <> coalesce(
+              hubspot_sync.setting('hubspot_source_id'), q.event ->> 'appId')
       order by q.event ->> 'propertyName', q.event -> 'occurredAt' desc, q.id desc) e
    cross join lateral (
      select coalesce(x.id, c.id, b.id) as record
@@ -44,16 +46,15 @@ begin
          on p_table = 'hubspot_contact_credits' and c.hubspot_id = i.hubspot_id
        left join hubspot_sync.hubspot_bookings b
          on p_table = 'hubspot_bookings' and b.hubspot_id = i.hubspot_id) h
-    join hubspot_sync.sync_shadow s on s.record = h.record
+    left join hubspot_sync.sync_shadow s on s.record = h.record
     left join hubspot_sync.field_owners o on o.table_name = p_table and o.field = e.field
-   where s.properties ? e.field
+   where h.record is not null
      and o.owner is distinct from 'sum'
      and r.value -> 'properties' ? e.field
      and e.at > coalesce(s.read_version, '-infinity')
-     and (e.source is distinct from 'INTEGRATION'
-          or e.source_id <> hubspot_sync.setting('hubspot_source_id'))
      and lower(e.value) <> lower(coalesce(r.value #>> array['properties', e.field], ''))
-     and lower(s.properties ->> e.field)
+     -- What it holds now is what we have.
+     and lower(hubspot_sync.record_properties(p_table, h.record) ->> e.field)
          = lower(coalesce(r.value #>> array['properties', e.field], ''));
 end;
 $$;

@@ -39,17 +39,7 @@ begin
       left join hubspot_sync.sync_shadow h on h.record = k.id
      where (h.read_version is null or s.version is null or s.version > h.read_version
             or h.properties ? '@archived')
-       and not exists (
-             select from (select w.*
-                            from hubspot_sync.webhook_inbox w
-                           where w.hubspot_id = s.id and w.done_at is null
-                          offset 0) w
-              where w.table_name = p_table
-                and case
-                      when w.dead_at is not null
-                      then coalesce((w.event ->> 'version')::timestamptz, w.dead_at) >= s.version
-                      else w.epoch is null or w.next_attempt_at <= v_now
-                    end)
+       and not hubspot_sync.is_asked_for(p_table, s.id, s.version)
   ), added as (
     insert into hubspot_sync.webhook_inbox
       (table_name, hubspot_id, kind, event, received_at, next_attempt_at)

@@ -10,7 +10,8 @@ create or replace function hubspot_sync.queue_differences(
   p_table text,
   p_after uuid default null,
   p_limit integer default 1000,
-  p_all boolean default false
+  p_all boolean default false,
+  p_since timestamptz default null
 )
   returns table (checked integer, queued integer, last uuid)
   language plpgsql
@@ -31,12 +32,14 @@ begin
     (select b.id, b.hubspot_id, hubspot_sync.booking_properties(b) as state
        from hubspot_sync.hubspot_bookings b
       where p_table = 'hubspot_bookings' and (p_after is null or b.id > p_after)
+        and (p_since is null or b.updated_at >= p_since)
       order by b.id
       limit p_limit)
     union all
     (select c.id, c.hubspot_id, hubspot_sync.contact_properties(c)
        from hubspot_sync.hubspot_contact_credits c
       where p_table = 'hubspot_contact_credits' and (p_after is null or c.id > p_after)
+        and (p_since is null or c.updated_at >= p_since)
       order by c.id
       limit p_limit)
     union all
@@ -45,6 +48,7 @@ begin
             || case when p_all then '{"@create": ""}' else '{}' end::jsonb
        from hubspot_sync.hubspot_mock_exams e
       where p_table = 'hubspot_mock_exams' and (p_after is null or e.id > p_after)
+        and (p_since is null or e.updated_at >= p_since)
       order by e.id
       limit p_limit)
     union all
@@ -153,13 +157,14 @@ begin
 end;
 $$;
 
-comment on function hubspot_sync.queue_differences(text, uuid, integer, boolean) is
+comment on function hubspot_sync.queue_differences(text, uuid, integer, boolean, timestamptz) is
   'Compares the next p_limit records of a table after the id p_after, in the order of ids, with '
   'sync_shadow, and queues those that differ: checked and queued are how many, last is the id to '
-  'go on after, null when there are no more. p_all queues all of them with everything. Of notes, '
+  'go on after, null when there are no more. p_since leaves out what was changed here before. '
+  'p_all queues all of them with everything. Of notes, '
   'which never change, only those HubSpot does not have are looked at. Raises '
   '22023 for an unknown table or an impossible limit.';
-revoke execute on function hubspot_sync.queue_differences(text, uuid, integer, boolean)
-  from public, anon, authenticated;
-grant execute on function hubspot_sync.queue_differences(text, uuid, integer, boolean)
-  to service_role;
+revoke execute on function hubspot_sync.queue_differences(
+  text, uuid, integer, boolean, timestamptz) from public, anon, authenticated;
+grant execute on function hubspot_sync.queue_differences(
+  text, uuid, integer, boolean, timestamptz) to service_role;

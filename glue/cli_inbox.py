@@ -1,0 +1,191 @@
+"""The inbox by hand: `glue inbox …`. Pauses are of both directions: `glue queue pause`."""
+
+import re
+import sys
+from typing import Any
+
+import click
+
+from glue import config, display, display_inbox
+from glue.cli_parts import Group, id_type, json_option, print_json
+from glue.db import connect
+from glue.display import TABLES
+from glue.errors import GlueError
+from glue.rpc import NOTES, Rpc
+
+STATES = ("due", "waiting", "behind", "leased", "paused", "dead")
+LEFT = {
+    "leased": "a worker reads it; look again when its lease is over",
+    "done": "it is done already",
+    "unknown": "there is no such signal",
+}
+
+table_option = click.option(
+    "--table", type=click.Choice(tuple(name for key, name in TABLES.items() if key != NOTES))
+)
+
+
+@click.group("inbox", cls=Group)
+def inbox() -> None:
+    """Look at what is to be read from HubSpot, and act on it by hand. Each command takes --json.
+
+    «glue queue pause» and «glue queue resume» hold up the inbox, too.
+
+    \b
+    Examples:
+      glue inbox status
+      glue inbox list --state dead
+      glue inbox show 17
+      glue inbox retry 17 18
+      glue inbox retry --all --table bookings
+      glue inbox discard 17
+    """
+
+
+@inbox.command("status")
+@json_option
+def status_command(as_json: bool) -> None:
+    """How much is to be read of each table, and what is paused.
+
+    Counts are of signals: due ones go with the next run; waiting ones are a worker's, or wait for
+    a later attempt; urgent tells how many of both are.
+
+    \b
+    Example:
+      glue inbox status
+    """
+    with connect(config.database_url()) as connection:
+        rpc = Rpc(connection)
+        tables, pauses = rpc.inbox_status(), rpc.list_pauses()
+    if as_json:
+        print_json({"inbox": tables, "pauses": pauses})
+    else:
+        display.queue_status(tables, "inbox")
+        display.pauses(pauses)
+
+
+@inbox.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only signals in this state.")
+@table_option
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--after", type=id_type, help="Go on after this id.")
+@json_option
+def list_command(
+    state: str | None, table: str | None, limit: int, after: int | None, as_json: bool
+) -> None:
+    """List the records to be read, and why, oldest first.
+
+    \b
+    States:
+      due      read by the next run
+      waiting  for its next attempt
+      behind   another signal of its record is leased or waits
+      leased   a worker reads it
+      paused   its table, or everything, is paused
+      dead     it could not be taken; a person must retry or discard it
+    \b
+    Examples:
+      glue inbox list
+      glue inbox list --state dead --table bookings
+      glue inbox list --json | python3 -m json.tool
+    """
+    with connect(config.database_url()) as connection:
+        rows = Rpc(connection).list_signals(state, table, limit, after)
+    if as_json:
+        print_json({"signals": rows})
+    else:
+        display_inbox.signals(rows, full=len(rows) == limit)
+
+
+@inbox.command("show")
+@click.argument("which")
+@table_option
+@json_option
+def show_command(which: str, table: str | None, as_json: bool) -> None:
+    """Show all the inbox knows of one record: its signals with their events, its errors.
+
+    WHICH is the id of a signal; with --table the record's HubSpot id.
+
+    \b
+    Examples:
+      glue inbox show 17
+      glue inbox show --table bookings 4711
+    """
+    if table is not None:
+        named: dict[str, Any] = {"p_hubspot_id": which, "p_table": table}
+    elif re.fullmatch(r"\d{1,18}", which):
+        named = {"p_id": int(which)}
+    else:
+        raise click.UsageError("give the id of a signal, or --table and a HubSpot id")
+    with connect(config.database_url()) as connection:
+        shown = Rpc(connection).show_signal(**named)
+    if shown is None:
+        raise GlueError(f"nothing is known of {which}", "«glue inbox list» shows what is open.")
+    if as_json:
+        print_json(shown)
+    else:
+        display_inbox.shown(shown)
+
+
+@inbox.command("retry")
+@click.argument("ids", type=id_type, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that are dead or waiting.")
+@table_option
+@json_option
+def retry_command(ids: tuple[int, ...], everything: bool, table: str | None, as_json: bool) -> None:
+    """Read again: dead letters, and those waiting for another attempt, become due.
+
+    They have all their attempts before them. What a worker has is left to it.
+
+    \b
+    Examples:
+      glue inbox retry 17 18
+      glue inbox retry --all
+      glue inbox retry --all --table bookings
+    """
+    if bool(ids) == everything or (table and not everything):
+        raise click.UsageError("name signals by their ids, or --all, perhaps with --table")
+    with connect(config.database_url()) as connection:
+        rpc = Rpc(connection)
+        rows = rpc.retry_all_signals(table) if everything else rpc.retry_signals(list(ids))
+    _handled(rows, "retried", as_json, strict=not everything)
+
+
+@inbox.command("discard")
+@click.argument("ids", type=id_type, nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Without being asked.")
+@json_option
+def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
+    """Give signals up: what HubSpot has of these records is not read for them.
+
+    The next signal of a record is read as usual, and so is a record that differs when everything
+    is compared.
+
+    \b
+    Examples:
+      glue inbox discard 17
+      glue inbox discard --yes 17 18
+    """
+    with connect(config.database_url()) as connection:
+        rpc = Rpc(connection)
+        if not yes:
+            named = [row for i in ids for row in rpc.list_signals(limit=1, after=i - 1)]
+            if named := [row for row in named if row["id"] in ids]:
+                display_inbox.asked_about(named)
+                click.confirm("These will not be read. Give them up?", abort=True, err=True)
+        rows = rpc.discard_signals(list(ids))
+    _handled(rows, "discarded", as_json, strict=True)
+
+
+def _handled(rows: list[dict[str, Any]], done: str, as_json: bool, *, strict: bool) -> None:
+    """Tells what became of signals. strict: exit 1 where one was left."""
+    left = [row for row in rows if row["outcome"] != done]
+    if as_json:
+        print_json({"signals": rows})
+    else:
+        click.echo(f"{len(rows) - len(left)} {done}")
+        for row in left:
+            name = f" ({row['name'] or row['hubspot_id']})" if row["hubspot_id"] else ""
+            click.echo(f"{row['id']}{name}: {LEFT[row['outcome']]}", err=True)
+    if left and strict:
+        sys.exit(1)

@@ -1,0 +1,64 @@
+"""What people see of the inbox."""
+
+import json
+from typing import Any
+
+from glue.display import STYLES, TABLES, asked, changes, err, history, pauses, plain, queue_status
+
+
+def received(
+    report: Any, inbox: list[dict[str, Any]], paused: list[dict[str, Any]], *, watched: bool
+) -> None:
+    """What a run did, and what is still open. watched: else only what is wrong is told."""
+    if watched:
+        line(report)
+        queue_status(inbox, "inbox")
+        pauses(paused)
+    for error in report.errors:
+        plain(error, "yellow", err)
+    if dead := sum(row["dead"] for row in inbox):
+        letters = f"{dead} dead {'letter' if dead == 1 else 'letters'}"
+        plain(f"{letters}: see «glue inbox list --state dead»", "red", err)
+
+
+def line(report: Any) -> None:
+    """A run of the follower in one line."""
+    plain(f"received {report.received}, for later {report.failed}, dead {report.dead}")
+
+
+def signals(rows: list[dict[str, Any]], *, full: bool) -> None:
+    """Signals of the inbox; their errors below, each in a line. full: there may be more."""
+    changes([_as_change(row) for row in rows], full=full, group="inbox")
+
+
+def asked_about(rows: list[dict[str, Any]]) -> None:
+    """Signals about which a question is asked, on stderr."""
+    asked([_as_change(row) for row in rows])
+
+
+def _as_change(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"record": row["hubspot_id"], "operation": row["kind"]}
+
+
+def shown(told: dict[str, Any]) -> None:
+    """All about one record, for reading and for grep."""
+    table = TABLES.get(told["table"], told["table"])
+    plain(f"{table} {told['hubspot_id']} in HubSpot", "bold")
+    plain(f"  here: {told['name'] or 'not known'}{_record(told)}")
+    plain(f"  read last: {told['read_at'] or 'never'}")
+    for signal in told["signals"]:
+        plain(
+            f"  {signal['id']}  {signal['kind']}  {signal['lane']}  {signal['state']}"
+            f"  {signal['attempts']} {'try' if signal['attempts'] == 1 else 'tries'}"
+            f"  since {signal['received_at']}",
+            STYLES.get(signal["state"], ""),
+        )
+        if signal["event"]:
+            plain(f"      event: {json.dumps(signal['event'], ensure_ascii=False)}")
+        history(signal)
+    for row in told["errors"]:
+        plain(f"error since {row['since']}: {row['error']}", "red")
+
+
+def _record(told: dict[str, Any]) -> str:
+    return f" ({told['record']})" if told["record"] else ""
