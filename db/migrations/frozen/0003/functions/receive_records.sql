@@ -20,8 +20,8 @@ as $$
 declare
   v_now timestamptz;
   v_applied integer := 0;
-  v_refused jsonb := '{}';
-  v_stale text[] := '{}';
+  v_refused jsonb := jsonb_build_object();
+  v_stale text[] := array[]::text[];
   v_answers jsonb;
   v_ids bigint[];
   v_closed text[];
@@ -105,7 +105,7 @@ begin
              else coalesce(q.history, '[]')
                || jsonb_build_object('at', v_now, 'note', 'read since') end
      where q.id = any (v_ids)
-       and q.done_at is null
+       and (q.done_at is not null) is not true
        and (q.epoch = p_epoch or q.dead_at is not null)
        -- Those whose last attempt this was have just died.
        and q.hubspot_id in (
