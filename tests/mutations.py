@@ -964,8 +964,8 @@ MUTANTS = [
     Mutant(
         "a field that is on its way is taken",
         "hubspot_sync.merge_decision",
-        "when p_open then 'keep, conflict'",
-        "when false then 'keep, conflict'",
+        "-- Edited there, and here as well.\n    when p_open then",
+        "when false then",
         ("tests/sql/merge_decision.sql",),
     ),
     Mutant(
