@@ -24,6 +24,7 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "simulation")]
 
+from both import BothWays  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import (  # noqa: E402
     BarColumn,
@@ -34,7 +35,6 @@ from rich.progress import (  # noqa: E402
     TimeRemainingColumn,
 )
 from rich.table import Table  # noqa: E402
-from both import BothWays  # noqa: E402
 from schedule import Schedule, again  # noqa: E402
 from stage import Stage  # noqa: E402
 

@@ -80,7 +80,6 @@ def test_whatever_strikes_both_sides_end_equal(stage):
         struck.update(schedule.struck)
     print(*(f"{times:7} {what}" for what, times in sorted(struck.items())), sep="\n")
     expected = {
-        *FAULTS,
         *(f"there: {what}" for what in THERE),
         "webhook",
         "webhook known already",
