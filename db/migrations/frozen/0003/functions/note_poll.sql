@@ -34,7 +34,7 @@ begin
   select n.checked, n.queued
     into checked, queued
     from hubspot_sync.note_sightings(p_table, p_rows, split_part(p_task, ' ', 1)) n;
-  fresh := (select count(*)
+  fresh := (select count(*)::integer
               from jsonb_to_recordset(p_rows) as r (version timestamptz)
              where v_watermark is null or r.version > v_watermark);
   perform hubspot_sync.remember(v_task, jsonb_strip_nulls(

@@ -18,6 +18,7 @@ create or replace function hubspot_sync.receive_records(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  c_no_student constant text := '22023: student_id is missing';
   v_now timestamptz;
   v_applied integer := 0;
   v_refused jsonb := jsonb_build_object();
@@ -46,10 +47,13 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   v_now := hubspot_sync.clock();
   if p_records <> '[]' then
-    perform hubspot_sync.note_overwritten(p_table, p_epoch, p_records);
     select coalesce(a.applied, 0), coalesce(a.refused, '{}'), coalesce(a.stale, '{}')
       into v_applied, v_refused, v_stale
       from hubspot_sync.apply_records(p_table, p_records) a;
+    perform hubspot_sync.note_overwritten(p_table, p_epoch, (
+      select coalesce(jsonb_agg(r.value), '[]')
+        from jsonb_array_elements(p_records) r
+       where r.value ->> 'id' <> all (v_stale)));
   end if;
   if p_gone <> '[]' then
     v_refused := v_refused || hubspot_sync.apply_gone(p_table, p_gone);
@@ -62,7 +66,8 @@ begin
     from (select n.hubspot_id, bool_and(n.links) as links, max(n.error) as error,
                  bool_or(n.stale) as stale
             from (select i.id as hubspot_id, r.value ? 'associations' as links,
-                         v_refused ->> (r.value ->> 'id') as error,
+                         -- Who is no student is nobody's business here until that changes.
+                         nullif(v_refused ->> (r.value ->> 'id'), c_no_student) as error,
                          r.value ->> 'id' = any (v_stale) as stale
                     from jsonb_array_elements(p_records) r
                    cross join lateral jsonb_array_elements_text(
@@ -121,6 +126,7 @@ begin
      and e.entity = p_table
      and e.record is null
      and e.hubspot_id = any (v_closed)
+     and not v_refused ? e.hubspot_id
      and e.resolved_at is null
      and (select o.id
             from hubspot_sync.webhook_inbox o
