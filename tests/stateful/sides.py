@@ -177,6 +177,12 @@ class Sides:
                 **OPENING,
             )
             self.opened[student] = OPENING
+        # Until it is learnt, nothing tells another application's entry from ours of the same value.
+        stage.rows(
+            "update hubspot_sync.settings set value = %(id)s where key = 'hubspot_source_id'"
+            " returning 1",
+            id=self.account.store.own.id,
+        )
         with self.hubspot() as hubspot:
             importing.run(self.rpc, hubspot)
 
