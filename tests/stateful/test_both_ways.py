@@ -288,6 +288,7 @@ class BothWays(RuleBasedStateMachine):
     deliver_webhooks_2 = deliver_webhooks_3 = deliver_webhooks
     receive_2 = receive_3 = receive_4 = receive
     wait_2 = wait
+    archive_booking_2 = archive_booking
 
     # What must hold
 
