@@ -26,7 +26,8 @@ begin
       else 'send' end
     -- Never compared before.
     when p_base is null then case
-      when p_open then 'keep'
+      when p_open and p_theirs = '' then 'keep'
+      when p_open then 'keep, conflict'
       when p_owner = 'hubspot' then 'take'
       when p_owner = 'request' then 'send, conflict'
       else 'send' end

@@ -11,7 +11,7 @@ import contextlib
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -65,6 +65,7 @@ class BothWays(Schedule):
 
     def __init__(self, stage: Stage, seed: int) -> None:
         super().__init__(stage, seed, without=LEFT_OUT)
+        self._mood = replace(self._mood, notes=False)
         self._people = random.Random(f"people {seed}")
         self._losses = self._people.choice((0.0, 0.0, 0.3, 1.0))
         self.edits: list[Edit] = []
@@ -323,7 +324,7 @@ class BothWays(Schedule):
         """What must not change any more once all is quiet."""
         store = self.account.store
         theirs = {
-            f"{kind} {record.id} in HubSpot: {json.dumps(record.version.properties, sort_keys=True)}"
+            f"{kind} {record.id} there: {json.dumps(record.version.properties, sort_keys=True)}"
             for kind in (CONTACTS, BOOKINGS, EXAMS)
             for record in store.live(self.account.kind(kind))
         }

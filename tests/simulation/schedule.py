@@ -513,7 +513,7 @@ class Schedule:
             self.struck[fate] += 1
         if fate == "connection lost before":
             worker.connection.close()
-        else:
+        elif not worker.connection.closed:
             self.stage.tell_time(worker.connection, self.time)
         answer = function(*arguments, **named)
         if name == "claim_changes":

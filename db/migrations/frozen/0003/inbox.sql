@@ -47,3 +47,5 @@ create index idx_webhook_inbox_record
   on hubspot_sync.webhook_inbox (hubspot_id, id) where done_at is null;
 create index idx_webhook_inbox_done
   on hubspot_sync.webhook_inbox (done_at) where done_at is not null;
+create index idx_webhook_inbox_edits
+  on hubspot_sync.webhook_inbox (hubspot_id) where kind = 'propertyChange';

@@ -86,7 +86,7 @@ begin
                  when v_source is not null then e.source_id = v_source
                  -- Made anew after a merge, most likely by us.
                  when v_shadow.seen ->> v_credit = '-infinity' then true
-                 else e.value = v_base or e.value::text = any (v_sent) end, false) as own
+                 else e.value::text = any (v_sent) end, false) as own
           from (select hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit) as at,
                        coalesce(hubspot_sync.parse_count(h.value ->> 'value', v_credit), 0)
                          as value,

@@ -41,21 +41,28 @@ begin
      where o.table_name = p_table and o.owner = 'sum');
 
   with rows as materialized (
-    select q.new_data, q.operation, q.dead_at is not null as dead
-      from (select o.new_data, o.operation, o.dead_at
+    select q.new_data, q.operation, q.dead_at is not null as dead,
+           -- HubSpot has a booking only because we made it: with what was sent.
+           p_table = 'hubspot_bookings' and q.operation = 'insert' and q.sync_attempts > 0
+             as arrived
+      from (select o.new_data, o.operation, o.dead_at, o.sync_attempts
               from hubspot_sync.sync_queue o
              where o.record = p_record and not o.synced
             offset 0) q
   ), decided as (
-    select t.key, v_known ->> t.key as base, p_ours ->> t.key as ours, t.value as theirs,
+    select t.key, p_ours ->> t.key as ours, t.value as theirs,
            hubspot_sync.merge_decision(
-             o.owner, v_known ->> t.key, p_ours ->> t.key, t.value, w.open, w.dead) as decision,
+             o.owner, coalesce(v_known ->> t.key, w.arrived), p_ours ->> t.key, t.value, w.open,
+             w.dead) as decision,
            w.own
       from jsonb_each_text(v_theirs) t
       left join hubspot_sync.field_owners o on o.table_name = p_table and o.field = t.key
      cross join lateral (
-       select coalesce(bool_or(not r.dead), false) as open,
+       select coalesce(bool_or(
+                not r.dead
+                and not (r.arrived and r.new_data ->> t.key = p_ours ->> t.key)), false) as open,
               coalesce(bool_or(r.dead), false) as dead,
+              max(r.new_data ->> t.key) filter (where r.arrived) as arrived,
               coalesce(bool_or(not r.dead and r.new_data ->> t.key = t.value), false) as own
          from rows r
         where r.new_data ? t.key or r.new_data is null and r.operation = 'resend') w

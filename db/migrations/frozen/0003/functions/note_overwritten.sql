@@ -1,8 +1,9 @@
 -- Notes the edits in HubSpot that a write of ours hid before they were read.
 --
--- A webhook tells which value somebody set. Where HubSpot holds what we wrote instead, and nothing
--- was read in between, that edit would be gone without a word. Balances are not among them: their
--- history keeps every edit.
+-- A webhook tells which value somebody set. Where HubSpot holds what is here instead, and neither
+-- the audit log nor a conflict knows of that value, the edit would be gone without a word. Of
+-- several edits of a property the last one counts. Balances are not among them: their history
+-- keeps every edit.
 create or replace function hubspot_sync.note_overwritten(
   p_table text,
   p_epoch bigint,
@@ -16,27 +17,9 @@ as $$
 begin
   insert into hubspot_sync.sync_conflicts
     (entity, record, field, postgres_value, hubspot_value, decision)
-  select p_table, h.record, e.field, r.value #>> array['properties', e.field], e.value,
+  select p_table, h.record, e.field, v.read, e.value,
          'ours: it was written over this edit, before that was read'
     from jsonb_array_elements(p_records) r
-   cross join lateral (
-     select distinct on (q.event ->> 'propertyName') q.event ->> 'propertyName' as field,
-            coalesce(q.event ->> 'propertyValue', '') as value,
-            hubspot_sync.parse_moment(q.event ->> 'occurredAt', 'occurredAt') as at
-       from (select o.event, o.id
-               from hubspot_sync.webhook_inbox o
-              where o.hubspot_id = r.value ->> 'id'
-                and o.table_name = p_table
-                and o.done_at is null
-                and o.epoch = p_epoch
-                and o.kind = 'propertyChange'
-                and o.event ->> 'occurredAt' ~ '^[0-9]{9,15}$'
-             offset 0) q
-      where q.event ->> 'changeSource' is distinct from 'INTEGRATION'
-         -- Until our own id is learnt, the application that HubSpot tells is taken for us.
-         or q.event ->> 'sourceId' <> coalesce(
-              hubspot_sync.setting('hubspot_source_id'), q.event ->> 'appId')
-      order by q.event ->> 'propertyName', q.event -> 'occurredAt' desc, q.id desc) e
    cross join lateral (
      select coalesce(x.id, c.id, b.id) as record
        from (select r.value ->> 'id' as hubspot_id) i
@@ -46,22 +29,51 @@ begin
          on p_table = 'hubspot_contact_credits' and c.hubspot_id = i.hubspot_id
        left join hubspot_sync.hubspot_bookings b
          on p_table = 'hubspot_bookings' and b.hubspot_id = i.hubspot_id) h
-    left join hubspot_sync.sync_shadow s on s.record = h.record
-    left join hubspot_sync.field_owners o on o.table_name = p_table and o.field = e.field
+   cross join lateral (
+     select distinct on (q.field) q.field, q.value, q.epoch
+       from (select o.event ->> 'propertyName' as field,
+                    case
+                      -- A day is told in milliseconds.
+                      when o.event ->> 'propertyName' = 'exam_date'
+                           and o.event ->> 'propertyValue' ~ '^[0-9]{9,15}$'
+                        then hubspot_sync.parse_day(
+                               o.event ->> 'propertyValue', 'exam_date')::text
+                      else coalesce(o.event ->> 'propertyValue', '') end as value,
+                    o.event -> 'occurredAt' as at, o.epoch, o.id
+               from hubspot_sync.webhook_inbox o
+              where o.hubspot_id = r.value ->> 'id'
+                and o.table_name = p_table
+                and o.kind = 'propertyChange'
+                and (o.event ->> 'changeSource' is distinct from 'INTEGRATION'
+                     -- Until our own id is learnt, the application that is told is taken for us.
+                     or o.event ->> 'sourceId' <> coalesce(
+                          hubspot_sync.setting('hubspot_source_id'), o.event ->> 'appId'))
+             offset 0) q
+      order by q.field, q.at desc, q.id desc) e
+   cross join lateral (
+     select coalesce(r.value #>> array['properties', e.field], '') as read,
+            hubspot_sync.record_properties(p_table, h.record) ->> e.field as ours) v
+    left join hubspot_sync.field_owners w on w.table_name = p_table and w.field = e.field
    where h.record is not null
-     and o.owner is distinct from 'sum'
+     and e.epoch = p_epoch
+     and w.owner is distinct from 'sum'
      and r.value -> 'properties' ? e.field
-     and e.at > coalesce(s.read_version, '-infinity')
-     and lower(e.value) <> lower(coalesce(r.value #>> array['properties', e.field], ''))
-     -- What it holds now is what we have.
-     and lower(hubspot_sync.record_properties(p_table, h.record) ->> e.field)
-         = lower(coalesce(r.value #>> array['properties', e.field], ''));
+     and lower(e.value) <> lower(v.read)
+     and lower(v.read) = lower(v.ours)
+     and not exists (select from hubspot_sync.sync_conflicts f
+                      where f.record = h.record
+                        and f.field = e.field
+                        and lower(f.hubspot_value) = lower(e.value))
+     and not exists (select from hubspot_sync.supabase_audit_log a
+                      where a.record = h.record
+                        and e.field = any (a.changed_fields)
+                        and lower(a.new_values ->> e.field) = lower(e.value));
 end;
 $$;
 
 comment on function hubspot_sync.note_overwritten(text, bigint, jsonb) is
-  'Writes a conflict for each property that an event of the claim p_epoch says somebody edited, '
-  'and that HubSpot now holds as we wrote it. p_records: as receive_records has them, before they '
-  'are applied.';
+  'Writes a conflict for each property that an event of the claim p_epoch says somebody edited '
+  'last, and that HubSpot now holds as it is here, if nothing else tells of that edit. p_records: '
+  'as receive_records has them, before they are applied.';
 revoke execute on function hubspot_sync.note_overwritten(text, bigint, jsonb)
   from public, anon, authenticated;
