@@ -199,9 +199,7 @@ class Day:
         id_ = booking["booking_id"]
         self._booked.append(id_)
         kind = self._store.type(BOOKING_TYPE)
-        self._await(
-            self.outbound, lambda: self._store.find(kind, "booking_id", id_) is not None
-        )
+        self._await(self.outbound, lambda: self._store.find(kind, "booking_id", id_) is not None)
 
     def _cancel(self) -> None:
         self._rpc.cancel_booking(self._booked.pop(self._chance.randrange(len(self._booked))))
@@ -230,9 +228,7 @@ class Day:
             name = f"Name {self._minute}"
             self._edit(record, "lastname", name, "hubspot_contact_credits", "lastname")
 
-    def _edit(
-        self, record: Record, name: str, value: str, table: str, column: str | None
-    ) -> None:
+    def _edit(self, record: Record, name: str, value: str, table: str, column: str | None) -> None:
         checked = self._store.check(record.type, {name: value}, record)
         self._store.update(record, checked, USER)
         query = (
@@ -243,9 +239,7 @@ class Day:
             " where c.hubspot_id = %s and l.reason = 'hubspot' and l.delta = %s"
         )
         wanted: list[Any] = [record.id, value if column else 3]
-        self._await(
-            self.inbound, lambda: bool(self._connection.execute(query, wanted).fetchall())
-        )
+        self._await(self.inbound, lambda: bool(self._connection.execute(query, wanted).fetchall()))
 
     def _await(self, waited: list[Waited], arrived: Callable[[], bool]) -> None:
         waited.append(Waited(self._minute, arrived))

@@ -27,7 +27,7 @@ MOMENT = "2030-01-01T10:00:00.000Z"
 def figures(server_url: str) -> Iterator[Figure]:
     """Imports an account page by page into a new database, then copies the rows into another."""
     with migrated(server_url) as url, migrated(server_url) as copied:
-        pages = {table: list(_pages(table)) for table in COUNTS}
+        pages = {table: list(pages_of(table, count)) for table, count in COUNTS.items()}
         with connect(url) as connection:
             connection.execute("update hubspot_sync.settings set value = 'off' where key = 'notes'")
             rpc = Rpc(connection)
@@ -87,11 +87,11 @@ def _copied(source: psycopg.Connection, target: psycopg.Connection, table: str) 
     return len(rows) / (time.perf_counter() - begun)
 
 
-def _pages(table: str) -> Iterator[list[dict[str, Any]]]:
-    """HubSpot's pages of a type."""
+def pages_of(table: str, count: int) -> Iterator[list[dict[str, Any]]]:
+    """HubSpot's pages of so many records of a type."""
     chance = random.Random(1)
     make = {EXAMS: _exam, CONTACTS: _contact, BOOKINGS: _booking}[table]
-    for first in range(0, COUNTS[table], PAGE):
+    for first in range(0, count, PAGE):
         yield [
             {"createdAt": MOMENT, "updatedAt": MOMENT} | make(number, chance)
             for number in range(first, first + PAGE)
