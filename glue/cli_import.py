@@ -56,11 +56,10 @@ def import_command(restart: bool, as_json: bool) -> None:
     else:
         display.imported(report, refused, watched=is_watched())
     if report.refused:
-        if not as_json:
-            click.echo(
-                f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",
-                err=True,
-            )
+        click.echo(
+            f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",
+            err=True,
+        )
         sys.exit(1)
     if stop.is_set():
         sys.exit(75)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from glue import budget, config, display, display_inbox, follow
+from glue import budget, config, display, display_inbox, follow, parked
 from glue import receive as receiving
 from glue.cli_parts import (
     is_watched,
@@ -32,6 +32,8 @@ def _worker(
     with connect(config.database_url()) as connection:
         rpc = Rpc(connection)
         hubspot.meter = budget.Budget(rpc)
+        # What webhooks told while Postgres was away. A Redis that is away is for «glue doctor».
+        parked.bring_in(rpc, config.redis_url(), config.object_types())
         yield rpc, receiving.Receive(rpc, hubspot, lease=lease, stopped=stopped, **options)
 
 

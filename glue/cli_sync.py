@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from glue import budget, config, display, follow, syncing
+from glue import budget, config, display, follow, parked, syncing
 from glue.cli_parts import json_option, print_json, told
 from glue.db import connect
 from glue.hubspot import HubSpot
@@ -50,6 +50,9 @@ def sync(
     ):
         rpc = Rpc(connection)
         hubspot.meter = budget.Budget(rpc)
+        _, trouble = parked.bring_in(rpc, config.redis_url(), config.object_types())
+        if trouble:
+            click.echo(trouble, err=True)
         report = syncing.run(
             rpc, hubspot, kind or "all", id, older_than, stopped=stop.is_set, sleep=stop.wait
         )

@@ -10,6 +10,7 @@ from glue import config, display
 from glue.db import connect
 from glue.errors import Forbidden, GlueError, Rejected
 from glue.hubspot import HubSpot
+from glue.parked import DEAD, Parking
 from glue.rpc import BOOKINGS, CONTACTS, Rpc
 
 KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
@@ -123,3 +124,13 @@ def _redis(env: Mapping[str, str]) -> Iterator[Finding]:
     with redis.Redis.from_url(url, socket_connect_timeout=5) as client:
         version = client.info("server")["redis_version"]
     yield Finding("Redis", True, f"version {version}")
+    with Parking(url) as parking:
+        waiting, dead = parking.count(), parking.dead_count()
+    if dead:
+        hint = (
+            f"«redis-cli XRANGE {DEAD} - +» says why; «redis-cli DEL {DEAD}» once it is dealt with."
+        )
+        yield Finding("webhooks", False, f"{dead} requests cannot be read", hint)
+    if waiting:
+        hint = "«glue serve» and «glue receive» move them into Postgres."
+        yield Finding("webhooks", True, f"{waiting} requests wait in Redis", hint, warning=True)

@@ -56,6 +56,11 @@ class Parking:
         with translated():
             return self._redis.xlen(STREAM)
 
+    def dead_count(self) -> int:
+        """How many requests nobody could read."""
+        with translated():
+            return self._redis.xlen(DEAD)
+
     def oldest(self, limit: int) -> list[tuple[bytes, bytes]]:
         """The ids and bodies of the requests that have been here longest."""
         with translated():
@@ -110,7 +115,7 @@ def bring_in(rpc: Rpc, redis_url: str | None, types: dict[str, str]) -> tuple[Mo
     if redis_url is None:
         return Moved(), ""
     try:
-        with Parking(redis_url) as parking:
+        with Parking(redis_url, timeout=2.0) as parking:
             return move(rpc, parking, types), ""
     except BusError as error:
         return Moved(), error.message

@@ -128,6 +128,8 @@ class Poll:
         """Looks at every table that is not paused; whether that was all of them."""
         paused = {row["scope"] for row in self._rpc.list_pauses()}
         for table in ORDER:
+            if self._stopped():
+                break
             if paused & {"*", table}:
                 report.skipped.append(table)
                 continue

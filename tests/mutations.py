@@ -51,6 +51,7 @@ SIMULATION = "tests/simulation/test_simulation.py whatever_strikes"
 CALLS = ISOLATION + "test_races_for_calls.py"
 RESERVE_SQL, SETTLE_SQL = "tests/sql/reserve_call.sql", "tests/sql/settle_call.sql"
 EVENTS = "tests/py/test_events.py"
+BALANCES_SQL = "hubspot_sync.merge_balances"
 
 BOOK, SEAT = "api.create_booking", "hubspot_sync.book_seat"
 MOVE = "api.move_booking"
@@ -563,15 +564,15 @@ MUTANTS = [
     Mutant(
         "an unanswered send is not sent again",
         FINISH,
-        "where f.unanswered or not f.closed;",
-        "where not f.closed;",
+        "where (f.unanswered or not f.closed)",
+        "where not f.closed",
         (SIMULATION,),
     ),
     Mutant(
         "a refused acknowledgement is forgotten",
         FINISH,
-        "where f.unanswered or not f.closed;",
-        "where f.unanswered;",
+        "where (f.unanswered or not f.closed)",
+        "where f.unanswered",
         (SIMULATION,),
     ),
     Mutant(
@@ -923,6 +924,84 @@ MUTANTS = [
         "greatest(g.position, p_position)",
         "p_position",
         ("tests/sql/note_position.sql",),
+    ),
+    # The merge
+    Mutant(
+        "what was taken away in HubSpot is not stopped at 0",
+        "hubspot_sync.take_top_up",
+        "v_delta := greatest(p_delta, -v_balance);",
+        "v_delta := p_delta;",
+        ("tests/sql/take_top_up.sql",),
+    ),
+    Mutant(
+        "how far a history was taken into account is forgotten",
+        BALANCES_SQL,
+        "v_seen := greatest(v_seen, v_entry.at);",
+        "",
+        ("tests/sql/merge_balances.sql",),
+    ),
+    Mutant(
+        "what another application wrote is taken for ours",
+        BALANCES_SQL,
+        "when v_source is not null then e.source_id = v_source",
+        "when v_source is not null then true",
+        ("tests/sql/merge_balances.sql",),
+    ),
+    Mutant(
+        "what HubSpot's merge wrote is a top-up",
+        BALANCES_SQL,
+        "and (v_entry.source <> 'MERGE_OBJECTS'",
+        "and (true",
+        ("tests/sql/absorb_contact.sql",),
+    ),
+    Mutant(
+        "an older state of a contact is applied",
+        "hubspot_sync.apply_contacts",
+        "if v_version < v_shadow.version then",
+        "if false then",
+        ("tests/sql/apply_records.sql",),
+    ),
+    Mutant(
+        "a field that is on its way is taken",
+        "hubspot_sync.merge_decision",
+        "-- Edited there, and here as well.\n    when p_open then",
+        "when false then",
+        ("tests/sql/merge_decision.sql",),
+    ),
+    Mutant(
+        "a balance is held for taken before its edits are",
+        "hubspot_sync.merge_record",
+        "where o.table_name = p_table and o.owner = 'sum');",
+        "where false);",
+        ("tests/sql/merge_balances.sql",),
+    ),
+    Mutant(
+        "a refund goes to whom HubSpot merged away",
+        RELEASE,
+        "v_contact := (hubspot_sync.kept_contact(coalesce(v_contact, v_booking.contact))).id;",
+        "v_contact := coalesce(v_contact, v_booking.contact);",
+        ("tests/sql/absorb_contact.sql",),
+    ),
+    Mutant(
+        "a late acknowledgement brings back who was forgotten",
+        "hubspot_sync.note_synced",
+        "where s.record = l.id and s.properties ? '@gone')",
+        "where false)",
+        ("tests/sql/forget_contact.sql",),
+    ),
+    Mutant(
+        "who was deleted before is not forgotten",
+        "hubspot_sync.apply_gone",
+        "and (g.privacy",
+        "and (false",
+        ("tests/sql/apply_gone.sql",),
+    ),
+    Mutant(
+        "deleted contacts use up what may be deleted in a day",
+        "hubspot_sync.apply_gone",
+        "and s.table_name <> 'hubspot_contact_credits'",
+        "",
+        ("tests/sql/apply_gone.sql",),
     ),
 ]
 

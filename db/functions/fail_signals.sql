@@ -89,8 +89,7 @@ begin
      where q.id = any (v_ids)
        and q.hubspot_id = f.hubspot_id
        and q.epoch = f.epoch
-       and q.done_at is null
-       and q.dead_at is null
+       and (q.done_at is not null or q.dead_at is not null) is not true
     returning q.hubspot_id, q.dead_at, q.attempts, f.error, f.outdated
   ), by_record as (
     select hubspot_id, bool_or(dead_at is not null) as dead, max(attempts) as attempts,

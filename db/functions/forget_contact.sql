@@ -30,11 +30,14 @@ begin
      where c.id = any (v_contacts));
   v_bookings := array(
     select b.id
-      from hubspot_sync.hubspot_contact_credits c
-      join hubspot_sync.hubspot_bookings b on b.student_id = c.student_id and b.contact = c.id
-     where c.id = any (v_contacts)
+      from hubspot_sync.hubspot_bookings b
+     where b.contact = any (v_contacts)
+       and (b.student_id in (select c.student_id from hubspot_sync.hubspot_contact_credits c
+                              where c.id = any (v_contacts))
+            or b.contact_id in (select c.hubspot_id from hubspot_sync.hubspot_contact_credits c
+                                 where c.id = any (v_contacts)))
      order by b.id
-       for no key update of b);
+       for no key update);
   v_records := v_contacts || v_bookings
     || array(select n.id from hubspot_sync.sync_notes n where n.contact = any (v_contacts));
   v_hubspot_ids := array(
@@ -57,7 +60,7 @@ begin
    where n.contact = any (v_contacts) and s.record = n.id;
   delete from hubspot_sync.sync_notes n where n.contact = any (v_contacts);
 
-  -- Its bookings take over name and email by the cascade.
+  -- Most of its bookings take over name and email by the cascade.
   update hubspot_sync.hubspot_contact_credits c
      set student_id = 'forgotten-' || c.id,
          email = 'forgotten-' || c.id || '@forgotten.invalid',
@@ -65,7 +68,10 @@ begin
          updated_at = v_now
    where c.id = any (v_contacts);
   update hubspot_sync.hubspot_bookings b
-     set student_name = null, contact_id = null, attending_location = null, dominant_hand = null,
+     set student_id = case when b.student_id = 'forgotten-' || b.contact then b.student_id
+                           else 'forgotten-' || b.id end,
+         student_email = 'forgotten-' || b.contact || '@forgotten.invalid',
+         student_name = null, contact_id = null, attending_location = null, dominant_hand = null,
          idempotency_key = null, idempotency_request = null, idempotency_result = null,
          updated_at = v_now
    where b.id = any (v_bookings);

@@ -13,6 +13,9 @@ declare
   v_ours jsonb := hubspot_sync.booking_properties(p_booking);
   v_contacts jsonb := coalesce(p_record #> '{associations,contacts}', jsonb_build_array());
   v_exams jsonb := coalesce(p_record #> '{associations,exams}', jsonb_build_array());
+  v_gone uuid[] := array(
+    select s.record from hubspot_sync.sync_shadow s
+     where s.record in (p_booking.exam, p_booking.contact) and s.properties ? '@archived');
 begin
   if jsonb_typeof(p_record -> 'associations') is distinct from 'object' then
     return jsonb_build_object();
@@ -24,11 +27,13 @@ begin
      and v_exams ? (v_ours ->> '@exam')
      and not exists (select from hubspot_sync.sync_queue q
                       where q.record = p_booking.id and not q.synced);
-  -- Where we know of none HubSpot's is no difference.
+  -- Where we know of none HubSpot's is no difference, and one to what was deleted there cannot be.
   return jsonb_build_object(
-    '@contact', case when v_contacts || '[""]' ? (v_ours ->> '@contact') then v_ours ->> '@contact'
+    '@contact', case when v_contacts || '[""]' ? (v_ours ->> '@contact')
+                          or p_booking.contact = any (v_gone) then v_ours ->> '@contact'
                      else coalesce(v_contacts ->> 0, '') end,
-    '@exam', case when v_exams || '[""]' ? (v_ours ->> '@exam') then v_ours ->> '@exam'
+    '@exam', case when v_exams || '[""]' ? (v_ours ->> '@exam')
+                       or p_booking.exam = any (v_gone) then v_ours ->> '@exam'
                   else coalesce(v_exams ->> 0, '') end);
 end;
 $$;

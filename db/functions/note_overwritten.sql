@@ -74,6 +74,6 @@ $$;
 comment on function hubspot_sync.note_overwritten(text, bigint, jsonb) is
   'Writes a conflict for each property that an event of the claim p_epoch says somebody edited '
   'last, and that HubSpot now holds as it is here, if nothing else tells of that edit. p_records: '
-  'as receive_records has them, before they are applied.';
+  'as receive_records has them, once they are applied.';
 revoke execute on function hubspot_sync.note_overwritten(text, bigint, jsonb)
   from public, anon, authenticated;

@@ -18,10 +18,11 @@ create or replace function hubspot_sync.receive_records(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  c_no_student constant text := '22023: student_id is missing';
   v_now timestamptz;
   v_applied integer := 0;
-  v_refused jsonb := '{}';
-  v_stale text[] := '{}';
+  v_refused jsonb := jsonb_build_object();
+  v_stale text[] := array[]::text[];
   v_answers jsonb;
   v_ids bigint[];
   v_closed text[];
@@ -46,10 +47,13 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   v_now := hubspot_sync.clock();
   if p_records <> '[]' then
-    perform hubspot_sync.note_overwritten(p_table, p_epoch, p_records);
     select coalesce(a.applied, 0), coalesce(a.refused, '{}'), coalesce(a.stale, '{}')
       into v_applied, v_refused, v_stale
       from hubspot_sync.apply_records(p_table, p_records) a;
+    perform hubspot_sync.note_overwritten(p_table, p_epoch, (
+      select coalesce(jsonb_agg(r.value), '[]')
+        from jsonb_array_elements(p_records) r
+       where r.value ->> 'id' <> all (v_stale)));
   end if;
   if p_gone <> '[]' then
     v_refused := v_refused || hubspot_sync.apply_gone(p_table, p_gone);
@@ -62,7 +66,8 @@ begin
     from (select n.hubspot_id, bool_and(n.links) as links, max(n.error) as error,
                  bool_or(n.stale) as stale
             from (select i.id as hubspot_id, r.value ? 'associations' as links,
-                         v_refused ->> (r.value ->> 'id') as error,
+                         -- Who is no student is nobody's business here until that changes.
+                         nullif(v_refused ->> (r.value ->> 'id'), c_no_student) as error,
                          r.value ->> 'id' = any (v_stale) as stale
                     from jsonb_array_elements(p_records) r
                    cross join lateral jsonb_array_elements_text(
@@ -105,7 +110,7 @@ begin
              else coalesce(q.history, '[]')
                || jsonb_build_object('at', v_now, 'note', 'read since') end
      where q.id = any (v_ids)
-       and q.done_at is null
+       and (q.done_at is not null) is not true
        and (q.epoch = p_epoch or q.dead_at is not null)
        -- Those whose last attempt this was have just died.
        and q.hubspot_id in (
@@ -121,6 +126,7 @@ begin
      and e.entity = p_table
      and e.record is null
      and e.hubspot_id = any (v_closed)
+     and not v_refused ? e.hubspot_id
      and e.resolved_at is null
      and (select o.id
             from hubspot_sync.webhook_inbox o

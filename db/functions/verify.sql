@@ -188,6 +188,23 @@ begin
           or a.to_note
           or (a.hubspot_sent_at is null) <> (n.hubspot_id is null)
       union all
+      -- Bookings that came by its name, or its HubSpot id, have the kept one's.
+      select 'merged_empty', c.id::text
+        from hubspot_sync.hubspot_contact_credits c
+        join hubspot_sync.hubspot_contact_credits k on k.id = c.merged_into
+       where c.hubspot_id is not null
+          or c.deleted_at is null
+          or k.merged_into is not null
+          or (c.sj_credits, c.cs_credits, c.sjmini_credits, c.mock_discussion_token,
+              c.shared_mock_credits) <> (0, 0, 0, 0, 0)
+          or exists (select from hubspot_sync.hubspot_bookings b
+                      where b.student_id = c.student_id and b.contact = c.id)
+      union all
+      select 'versions_ordered', h.record::text
+        from hubspot_sync.sync_shadow h
+       where greatest(h.read_version, h.acknowledged) > h.version
+          or h.version is null and coalesce(h.read_version, h.acknowledged) is not null
+      union all
       select 'budget_kept', s.limit_name || ' ' || s.slot
         from hubspot_sync.hubspot_slots s
         join hubspot_sync.hubspot_budget b on b.limit_name = s.limit_name
@@ -239,6 +256,8 @@ begin
          'a signal is open, done or dead, leased only while open, and waits for no more than a '
          'day'),
         ('queued_until_synced', 'what HubSpot does not have is queued, in error or given up'),
+        ('merged_empty', 'a contact that was merged away has no balance, booking or HubSpot id'),
+        ('versions_ordered', 'no state read or written is newer than the newest known'),
         ('budget_kept', 'no call to HubSpot takes its slot for ever'),
         ('noted_once', 'a change is told in one note, and has a time once HubSpot has that note'),
         ('events_gapless', 'the positions of the event log go from 1 to the last without a gap'),

@@ -17,10 +17,16 @@ SLOWEST_BODY = 10.0  # seconds in which a body must have arrived
 
 
 class Refusal(Exception):
-    """A request that is not done. message: what is wrong, hint: what to do about it."""
+    """A request that is not done. message: what is wrong, hint: what to do about it.
 
-    def __init__(self, status: int, code: str, message: str, hint: str, detail: str = "") -> None:
+    why: what the log says, where a stranger need not be told all.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, hint: str, detail: str = "", *, why: str = ""
+    ) -> None:
         super().__init__(message)
+        self.why = why or message
         self.status = status
         self.code = code
         self.message = message
@@ -75,7 +81,7 @@ def handlers(log: Log) -> dict[type[Exception], Callable]:
     def told(request: Request, refusal: Refusal) -> JSONResponse:
         # What stands in the path is the caller's: as much of it as fits a line, escaped.
         path = ascii(request.url.path[:60])[1:-1]
-        log(f"{request.method[:10]} {path} {refusal.status}: {refusal.message}")
+        log(f"{request.method[:10]} {path} {refusal.status}: {refusal.why}")
         return refusal.answer()
 
     async def refused(request: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -11,11 +12,13 @@ from starlette.routing import Route
 from glue import config
 from glue.errors import GlueError
 from glue.parked import Moved, move
+from glue.rpc import Rpc
 from glue.serve import door, health, sync, webhooks
 from glue.serve.answers import handlers
 from glue.serve.state import State, open_state
 
 MOVE_EVERY = 5.0  # seconds
+MOVE_FOR = 20.0  # then whoever waits for a connection may have it
 MOVE_PATIENCE = 60.0
 
 
@@ -67,8 +70,13 @@ async def _keep_moving(state: State) -> None:
                 state.log(f"{moved.moved} requests moved from Redis, {moved.dead} cannot be read")
         except GlueError as error:
             state.log(f"Redis keeps what it has: {error.message}")
+        except Exception as error:  # whatever it is, the next turn may do better
+            state.log(f"Redis keeps what it has: {type(error).__name__}")
         await asyncio.sleep(MOVE_EVERY)
 
 
-def _move(state: State, rpc: object) -> Moved:
-    return move(rpc, state.parking, state.config.types)
+def _move(state: State, rpc: Rpc) -> Moved:
+    assert state.parking is not None
+    until = time.monotonic() + MOVE_FOR
+    types = state.config.types
+    return move(rpc, state.parking, types, stopped=lambda: time.monotonic() > until)

@@ -13,9 +13,9 @@ from glue.serve.pool import Pool
 
 T = TypeVar("T")
 
-# HubSpot waits five seconds: Postgres has two, then Redis one to connect and one to answer.
+# HubSpot waits five seconds: Postgres has two, then Redis one and a half.
 POSTGRES_PATIENCE = 2.0
-REDIS_PATIENCE = 1.0
+REDIS_PATIENCE = 1.5
 # Somebody else waits for an answer, not for a lock of five seconds three times over.
 CALL_PATIENCE = 15.0
 
@@ -24,8 +24,8 @@ CALL_PATIENCE = 15.0
 class State:
     """The connections and the log of a server.
 
-    patience: seconds that Postgres may take to store events. slowest_body: seconds in which a
-    body must have arrived.
+    patience, redis_patience: seconds that Postgres and Redis may take to store events.
+    slowest_body: seconds in which a body must have arrived.
     """
 
     config: ServeConfig
@@ -33,6 +33,7 @@ class State:
     parking: Parking | None
     log: Log = field(default_factory=Log)
     patience: float = POSTGRES_PATIENCE
+    redis_patience: float = REDIS_PATIENCE
     slowest_body: float = SLOWEST_BODY
 
     async def call(self, function: Callable[[Rpc], T]) -> T:

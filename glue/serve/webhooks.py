@@ -47,13 +47,16 @@ async def _park(state: State, body: bytes) -> None:
     try:
         if state.parking is None:
             raise GlueError("REDIS_URL is not set")
-        await asyncio.to_thread(state.parking.keep, body)
-    except GlueError as error:
+        async with asyncio.timeout(state.redis_patience):
+            await asyncio.to_thread(state.parking.keep, body)
+    except (GlueError, TimeoutError) as error:
+        why = error.message if isinstance(error, GlueError) else "Redis does not answer"
         raise Refusal(
             503,
             "unavailable",
-            f"the events can be kept nowhere: {error.message}",
+            "the events can be kept nowhere",
             "Send them again later.",
+            why=f"the events can be kept nowhere: {why}",
         ) from error
 
 

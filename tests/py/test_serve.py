@@ -30,7 +30,7 @@ from serving import (
     serving,
 )
 
-from glue import parked
+from glue import doctor, parked
 from glue.db import connect as glue_connect
 from glue.errors import ConfigError, DatabaseError
 from glue.parked import DEAD, STREAM, Moved, Parking
@@ -345,6 +345,14 @@ def test_without_both_hubspot_is_asked_to_send_again(valkey):
             assert "nobody@" not in "".join(server.log)
 
 
+def test_a_redis_that_does_not_answer_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with serving(NOWHERE, url, redis_patience=0.2) as server:
+            assert server.tell(event(1)).status_code == 503
+            assert "Redis does not answer" in server.log[-1]
+
+
 def test_a_redis_that_is_away_disturbs_nobody_while_postgres_is_there(database_url, db):
     with serving(database_url, NOBODY) as server:
         assert server.tell(event(1)).status_code == 200
@@ -423,6 +431,23 @@ def test_whoever_reads_the_inbox_brings_in_what_redis_keeps(database_url, db, re
         assert stored(db) == []
         assert parked.bring_in(rpc, redis_url, TYPES) == (Moved(moved=1), "")
     assert stored(db) == [1]
+
+
+def test_the_doctor_tells_what_waits_in_redis_and_what_cannot_be_read(redis_url, valkey):
+    def told():
+        return {
+            finding.seen: (finding.ok, finding.warning)
+            for finding in doctor.examine({"REDIS_URL": redis_url})
+            if finding.name == "webhooks"
+        }
+
+    assert told() == {}
+    valkey.xadd(STREAM, {"body": b"[]"})
+    valkey.xadd(DEAD, {"body": b"{", "reason": "why", "id": b"1-0"})
+    assert told() == {
+        "1 requests wait in Redis": (True, True),
+        "1 requests cannot be read": (False, False),
+    }
 
 
 # A server that stops and hangs

@@ -68,6 +68,9 @@ class BothWays(Schedule):
         self._mood = replace(self._mood, notes=False)
         self._people = random.Random(f"people {seed}")
         self._losses = self._people.choice((0.0, 0.0, 0.3, 1.0))
+        self._known = self._people.random() < 0.6
+        """Whether our id in HubSpot's history was set. Until it is learnt, an edit of another
+        application's cannot always be told from ours."""
         self.edits: list[Edit] = []
         self.top_ups: Counter[tuple[str, str]] = Counter()
         self.unsure: set[str] = set()
@@ -77,6 +80,12 @@ class BothWays(Schedule):
 
     def _begin(self) -> None:
         super()._begin()
+        if self._known:
+            self.stage.rows(
+                "update hubspot_sync.settings set value = %(id)s"
+                " where key = 'hubspot_source_id' returning 1",
+                id=self.account.store.own.id,
+            )
         self.account.store.webhooks.subscribe(
             URL,
             SECRET,
@@ -185,7 +194,8 @@ class BothWays(Schedule):
         credit, number = self._people.choice(CREDITS), self._people.choice((-1, 1, 2, 3))
         seen = int(record.version.properties.get(credit) or 0)
         value = max(0, seen + number)
-        if value == seen or not self._set(record, **{credit: str(value)}):
+        source = self._people.choice(PEOPLE if self._known else PEOPLE[:3])
+        if value == seen or not self._set(record, source, **{credit: str(value)}):
             return False
         self.edits.pop()
         self.top_ups[record.id, credit] += value - seen

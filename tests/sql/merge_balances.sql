@@ -1,5 +1,5 @@
 begin;
-select plan(60);
+select plan(62);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable return timestamptz '2030-01-01 12:00+00';
@@ -172,6 +172,12 @@ select is((select count(*) from hubspot_sync.sync_conflicts where record = pg_te
 select is(pg_temp.send(8, 2), '0', 'HubSpot hears of it');
 select is(pg_temp.read(8, '[[0, 5], [1, -1]]', '-1'), 'MBCRD: a balance is negative',
           'a negative balance is refused');
+
+select pg_temp.read(18, '[[0, 5]]');
+select pg_temp.spend(18, -5);
+select is(pg_temp.read(18, '[[0, 5], [1, 2]]'), '0', 'of nothing nothing is taken');
+select pg_temp.spend(18, 2);
+select is(pg_temp.read(18, '[[0, 5], [1, 2]]'), '2', 'also not later, from what was given since');
 
 -- First readings -------------------------------------------------------------------------------
 insert into hubspot_sync.hubspot_contact_credits (student_id, email, sj_credits)

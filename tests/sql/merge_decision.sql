@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(7);
 
 -- b: what HubSpot was known to hold, o: what is here, t: what HubSpot holds now.
 create temp table decided as
@@ -10,7 +10,7 @@ select o.owner, v.kind, w.open, w.dead,
     ('equal, known', 'x', 'x', 'x'), ('equal, both changed', 'b', 'x', 'x'),
     ('equal, not known', null, 'x', 'x'),
     ('ours changed', 'x', 'o', 'x'),
-    ('not known', null, 'o', 't'),
+    ('not known', null, 'o', 't'), ('not known, empty', null, 'o', ''),
     ('theirs changed', 'x', 'x', 't'),
     ('both changed', 'b', 'o', 't')) as v (kind, base, ours, theirs)
  cross join (values (false, false), (true, false), (false, true), (true, true)) as w (open, dead);
@@ -28,9 +28,13 @@ select results_eq(
   $$select open, owner, string_agg(distinct decision, ';') from decided
      where kind = 'not known' group by 1, 2 order by 1, 2$$,
   $$values (false, 'hubspot', 'take'), (false, 'postgres', 'send'),
-           (false, 'request', 'send, conflict'), (false, null, 'send'), (true, 'hubspot', 'keep'),
-           (true, 'postgres', 'keep'), (true, 'request', 'keep'), (true, null, 'keep')$$,
+           (false, 'request', 'send, conflict'), (false, null, 'send'),
+           (true, 'hubspot', 'keep, conflict'), (true, 'postgres', 'keep, conflict'),
+           (true, 'request', 'keep, conflict'), (true, null, 'keep, conflict')$$,
   'where nothing was known of HubSpot''s, ours counts but for what HubSpot owns');
+select is((select string_agg(distinct decision, ';') from decided
+            where kind = 'not known, empty' and open), 'keep',
+          'what was empty there is no edit that loses');
 select results_eq(
   $$select open, owner, string_agg(distinct decision, ';') from decided
      where kind = 'theirs changed' group by 1, 2 order by 1, 2$$,

@@ -1,5 +1,5 @@
 begin;
-select plan(85);
+select plan(92);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -431,6 +431,38 @@ select is(pg_temp.offenders('noted_once'), pg_temp.note(),
 update hubspot_sync.supabase_audit_log set hubspot_sent_at = null, to_note = true
  where note is not null;
 select is(pg_temp.offenders('noted_once'), pg_temp.note(), 'nor one that would be told again');
+rollback to sound;
+
+insert into hubspot_sync.hubspot_contact_credits (student_id, email, deleted_at, merged_into)
+select 'S-0', 'old@example.com', now(), c.id
+  from hubspot_sync.hubspot_contact_credits c where c.hubspot_id = 'C-2';
+create function pg_temp.merged() returns text language sql as
+  $$select id::text from hubspot_sync.hubspot_contact_credits where student_id = 'S-0'$$;
+savepoint merged;
+select is(pg_temp.offenders('merged_empty'), null, 'a contact that was merged away is in order');
+update hubspot_sync.hubspot_contact_credits set sj_credits = 1 where student_id = 'S-0';
+select is(pg_temp.offenders('merged_empty'), pg_temp.merged(), 'one with a balance is not');
+rollback to merged;
+update hubspot_sync.hubspot_contact_credits set hubspot_id = 'C-0' where student_id = 'S-0';
+select is(pg_temp.offenders('merged_empty'), pg_temp.merged(), 'nor one with a HubSpot id');
+rollback to merged;
+update hubspot_sync.hubspot_bookings set contact = pg_temp.merged()::uuid, student_id = 'S-0'
+ where student_id = 'S-2';
+select is(pg_temp.offenders('merged_empty'), pg_temp.merged(), 'nor one with a booking');
+rollback to merged;
+update hubspot_sync.hubspot_contact_credits c set merged_into = pg_temp.merged()::uuid
+ where c.hubspot_id = 'C-1';
+select isnt(pg_temp.offenders('merged_empty'), null, 'nor one that is two steps away');
+rollback to sound;
+
+insert into hubspot_sync.sync_shadow (record, table_name, properties, version, read_version)
+values ('00000000-0000-4000-8000-00000000000f', 'hubspot_bookings', '{}',
+        '2030-01-01 10:00+00', '2030-01-01 10:00+00');
+select is(pg_temp.offenders('versions_ordered'), null, 'what was read may be the newest');
+update hubspot_sync.sync_shadow set acknowledged = '2030-01-01 10:01+00'
+ where record = '00000000-0000-4000-8000-00000000000f';
+select is(pg_temp.offenders('versions_ordered'), '00000000-0000-4000-8000-00000000000f',
+          'what was written may not be newer than that');
 rollback to sound;
 
 -- No violations ------------------------------------------------------------------------------

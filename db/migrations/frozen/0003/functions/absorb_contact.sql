@@ -51,8 +51,13 @@ begin
   perform set_config('hubspot_sync.ledger_entry', '', true);
 
   for v_booking in
-    select b.id from hubspot_sync.hubspot_bookings b
-     where b.student_id = v_from.student_id and b.contact = p_from
+    -- Also those that came by the name of one it took in, or by HubSpot's id.
+    select b.id
+      from hubspot_sync.hubspot_bookings b
+     where b.contact = p_from
+       and (b.contact_id = v_from.hubspot_id
+            or b.student_id in (select c.student_id from hubspot_sync.hubspot_contact_credits c
+                                 where c.id = p_from or c.merged_into = p_into))
      order by b.id
   loop
     begin

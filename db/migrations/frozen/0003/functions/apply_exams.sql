@@ -136,6 +136,8 @@ begin
       when sqlstate '22023' or sqlstate 'MBCAP' then
         refused := refused || jsonb_build_object(
           v_record ->> 'id', sqlstate || ': ' || sqlerrm);
+      when program_limit_exceeded then
+        refused := refused || jsonb_build_object(v_record ->> 'id', '22023: ' || sqlerrm);
     end;
   end loop;
 end;

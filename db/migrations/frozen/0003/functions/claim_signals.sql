@@ -48,24 +48,27 @@ begin
 
   return query
     with urgent as materialized (
-      select q.hubspot_id, min(q.id) as id
-        from hubspot_sync.webhook_inbox q
-       where q.table_name = p_table
-         and q.lane = 'urgent'
-         and q.done_at is null
-         and q.dead_at is null
-         and q.next_attempt_at <= v_now
-         and (
-           select o.id
-             from hubspot_sync.webhook_inbox o
-            where o.hubspot_id = q.hubspot_id
-              and o.table_name = p_table
-              and o.done_at is null
-              and coalesce(o.dead_at, '-infinity') = '-infinity'
-              and o.next_attempt_at > v_now
-              limit 1) is null
-       group by q.hubspot_id
-       order by min(q.id)
+      select u.hubspot_id, u.id
+        from (select q.hubspot_id, min(q.id) as id
+                from hubspot_sync.webhook_inbox q
+               where q.table_name = p_table
+                 and q.lane = 'urgent'
+                 and q.done_at is null
+                 and q.dead_at is null
+                 and q.next_attempt_at <= v_now
+               group by q.hubspot_id
+               order by min(q.id)
+              offset 0) u
+       where (
+         select o.id
+           from hubspot_sync.webhook_inbox o
+          where o.hubspot_id = u.hubspot_id
+            and o.table_name = p_table
+            and o.done_at is null
+            and coalesce(o.dead_at, '-infinity') = '-infinity'
+            and o.next_attempt_at > v_now
+            limit 1) is null
+       order by u.id
        limit p_limit
     ), due as materialized (
       select u.hubspot_id, u.id
@@ -86,7 +89,9 @@ begin
                and o.done_at is null
                and coalesce(o.dead_at, '-infinity') = '-infinity'
                and (o.id < q.id or o.next_attempt_at > v_now)
-               limit 1) is null
+             -- Of thousands of a record the first tells.
+             order by o.id
+             limit 1) is null
           and not exists (select from urgent u where u.hubspot_id = q.hubspot_id)
         order by q.id
         limit p_limit - (select count(*) from urgent))
@@ -106,8 +111,7 @@ begin
       select q.id, ids.lead
         from ids
         join hubspot_sync.webhook_inbox q on q.id = ids.id
-       where q.done_at is null
-         and q.dead_at is null
+       where (q.done_at is not null or q.dead_at is not null) is not true
        order by q.id
          for update of q
     ), leased as (
