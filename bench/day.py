@@ -1,8 +1,9 @@
-"""How many calls HubSpot gets in a day, all paths together, by the crontab of docs/operations.md.
+"""How many calls HubSpot gets in a day, all paths together, by the crontabs of docs/operations.md.
 
 A day of a simulated clock, from midnight to midnight: bookings, cancellations, edits of HubSpot's
-users, webhooks a second after, and every command when cron starts it. Functions, commands and
-simulator are the real ones; only time is not.
+users, webhooks at once, and every command when cron starts it; in profile fast the services look
+once a minute. Functions, workers and simulator are the real ones; only time is not. The day before
+is played as well, because how often polls are due follows from it.
 """
 
 import json
@@ -150,7 +151,6 @@ class Day:
         if self.webhooks:
             self._store.webhooks.subscribe("https://sync.bench/webhooks/hubspot", "secret", seed=1)
         for day in range(DAYS):
-            # Only the last one counts: how often polls are due follows from the day before.
             self.calls.clear()
             self.inbound.clear()
             self.outbound.clear()
@@ -259,8 +259,9 @@ class Day:
     def _cron(self, of_day: int) -> None:
         hour, minute = divmod(of_day, 60)
         if minute % 5 == 0:
-            self._run("advance", lambda _: self._advance())
-        if minute % 2 == 0:
+            self._rpc.call("api.activate_due_exams")
+        looks = self.profile == "fast" or minute % 2 == 0
+        if looks:
             self._run("drain", lambda hubspot: Drain(self._rpc, hubspot).run_once())
         if hour % 2 == 0 and minute == 10:
             self._run(
@@ -268,18 +269,15 @@ class Day:
             )
         if minute % 5 == 0 and not self._rpc.poll_due():
             self._run("poll", lambda hubspot: Poll(self._rpc, hubspot).run())
-        if minute % 2 == 0:
+        if looks:
             self._run("receive", lambda hubspot: Receive(self._rpc, hubspot).run_once())
         if minute == 40:
             self._run("reconcile", lambda hubspot: Reconcile(self._rpc, hubspot).run())
-        if of_day == 2 * 60 + 20 and self.profile == "fast":
+        if of_day == 2 * 60 + 20 and self.profile == "fast":  # weekly in the other
             self._run(
                 "reconcile --full",
                 lambda hubspot: Reconcile(self._rpc, hubspot).run(everything=True),
             )
-
-    def _advance(self) -> None:
-        self._rpc.call("api.activate_due_exams")
 
     def _run(self, path: str, work: Callable[[HubSpot], object]) -> None:
         self._path = path

@@ -204,19 +204,25 @@ def _throughput(url: str) -> Iterator[Figure]:
                 record["id"]: change(number, record)
                 for number, record in enumerate(one for page in pages[table] for one in page)
             }
-            connection.execute(
-                "select hubspot_sync.store_signals(%s, %s, 'poll')", [table, list(there)]
-            )
-            connection.execute("vacuum analyze hubspot_sync.webhook_inbox")
-            clock, alone = _received(connection, rpc, table, there)
-            ceiling = CALLS * a_call
-            for how, rate in (("", clock), (", by processor time", alone)):
-                if rate is not None:
-                    ratio = rate / ceiling
-                    yield Figure(
-                        f"{name} received a second{how}, beside HubSpot's ceiling",
-                        round(rate), "1/s", ceiling, round(ratio, 2), "ratio >= 1", ratio >= 1,
-                    )  # fmt: skip
+            # Read once more they bring nothing new, as after a write of ours.
+            for kind in ("that changed", "that did not change"):
+                connection.execute(
+                    "select hubspot_sync.store_signals(%s, %s, 'poll')", [table, list(there)]
+                )
+                connection.execute("vacuum analyze hubspot_sync.webhook_inbox")
+                clock, alone = _received(connection, rpc, table, there)
+                for how, rate in (("", clock), (", by processor time", alone)):
+                    if rate is not None:
+                        yield _beside(f"{name} {kind}, received a second{how}", rate, a_call)
+
+
+def _beside(name: str, rate: float, a_call: int) -> Figure:
+    ceiling = CALLS * a_call
+    ratio = rate / ceiling
+    return Figure(
+        f"{name}, beside HubSpot's ceiling",
+        round(rate), "1/s", ceiling, round(ratio, 2), "ratio >= 1", ratio >= 1,
+    )  # fmt: skip
 
 
 def _received(
