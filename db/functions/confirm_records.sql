@@ -95,7 +95,7 @@ begin
 exception
   -- What cannot be read is found again, and told, by whoever takes the records one by one.
   when data_exception then
-    return '{}';
+    return array[]::text[];
 end;
 $$;
 

@@ -23,7 +23,7 @@ begin
     into v_answer
     from hubspot_sync.apply_records(p_table, p_records) a;
   applied := v_answer.applied;
-  refused := (select count(*) from jsonb_object_keys(v_answer.refused));
+  refused := (select count(*)::integer from jsonb_object_keys(v_answer.refused));
   perform hubspot_sync.store_signals(p_table, v_answer.stale, 'stale')
     where cardinality(v_answer.stale) > 0;
   select s.state into v_state

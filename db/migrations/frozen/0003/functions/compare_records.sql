@@ -119,10 +119,10 @@ begin
       from figures f
      order by f.uuid
   )
-  select count(*), count(*) filter (where t.finding = 'equal'),
-         count(*) filter (where t.finding = 'differing'),
-         count(*) filter (where t.finding = 'missing_here'),
-         count(*) filter (where t.finding = 'on_its_way'),
+  select count(*)::integer, (count(*) filter (where t.finding = 'equal'))::integer,
+         (count(*) filter (where t.finding = 'differing'))::integer,
+         (count(*) filter (where t.finding = 'missing_here'))::integer,
+         (count(*) filter (where t.finding = 'on_its_way'))::integer,
          array_agg(t.id) filter (where t.finding in ('missing_here', 'differing')
            and not hubspot_sync.is_asked_for(p_table, t.id, coalesce(t.version, '-infinity'))),
          (select jsonb_agg(jsonb_build_object(

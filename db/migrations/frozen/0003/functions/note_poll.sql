@@ -35,7 +35,7 @@ begin
   select n.checked, n.queued, n.untold, n.ours
     into checked, queued, untold, v_ours
     from hubspot_sync.note_sightings(p_table, p_rows, split_part(p_task, ' ', 1)) n;
-  fresh := (select count(*)
+  fresh := (select count(*)::integer
               from jsonb_to_recordset(p_rows) as r (id text, version timestamptz)
              where (v_watermark is null or r.version > v_watermark)
                and r.id <> all (v_ours));

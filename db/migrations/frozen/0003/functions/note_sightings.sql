@@ -49,7 +49,8 @@ begin
      order by w.id
     returning 1
   )
-  select count(*), (select count(*) from added), count(*) filter (where l.wanted and not l.ours),
+  select count(*)::integer, (select count(*)::integer from added),
+         (count(*) filter (where l.wanted and not l.ours))::integer,
          coalesce(array_agg(l.id) filter (where l.ours), '{}')
     into checked, queued, untold, ours
     from looked l;
