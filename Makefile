@@ -22,9 +22,9 @@ test: .venv/.dev ## Run all tests
 mutants: .venv/.dev ## Break the SQL on purpose; every time a test must notice
 	@$(BIN)/python tests/mutants.py
 
-soak: .venv/.dev ## Play schedules of the outbox: make soak SOAK_SEEDS=5000, or SOAK_MINUTES=30
+soak: .venv/.dev ## Play schedules of the outbox: make soak SOAK_SEEDS=5000, SOAK_MINUTES=30, SOAK_BOTH=1
 	@$(BIN)/python tests/simulation/soak.py --first $(or $(SOAK_FIRST),1) \
-	  $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES),--seeds $(or $(SOAK_SEEDS),500))
+	  $(if $(SOAK_BOTH),--both) $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES),--seeds $(or $(SOAK_SEEDS),500))
 
 bench: .venv/.bench ## Measure it beside its baselines
 	@$(BIN)/python -m bench

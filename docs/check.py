@@ -91,6 +91,7 @@ def untold() -> list[str]:
 def shape(text: str) -> list[str]:
     """A table's rows without their numbers and widths."""
     rows = [line for line in text.splitlines() if line.startswith("│")]
+    rows = [re.sub(r"BK-\d+-\w+", "BK", row) for row in rows]
     return [re.sub(r"\s+", " ", re.sub(r"[\d,]+", "#", row)) for row in rows]
 
 

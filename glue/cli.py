@@ -11,6 +11,7 @@ import sys
 import click
 
 from glue import (
+    cli_conflicts,
     cli_drain,
     cli_events,
     cli_import,
@@ -22,6 +23,7 @@ from glue import (
     cli_sync,
     config,
     display,
+    display_inbox,
     doctor,
 )
 from glue.cli_parts import Group, is_watched, json_option, print_json, told
@@ -56,6 +58,7 @@ main.add_command(cli_queue.queue)
 main.add_command(cli_queue.prune)
 main.add_command(cli_receive.receive)
 main.add_command(cli_inbox.inbox)
+main.add_command(cli_conflicts.conflicts)
 
 
 @main.command("advance")
@@ -168,13 +171,14 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
         ) from error
     try:
         with display.steps(quiet=as_json) as step:
-            figures, analytics = demo.run(students=students, seed=seed, step=step)
+            figures, analytics, met = demo.run(students=students, seed=seed, step=step)
     except StackError as error:
         raise GlueError(" ".join(str(error).split())) from error
     if as_json:
         print_json(figures)
     else:
         display.demo(figures, analytics)
+        display_inbox.conflicts(met, title="Where edits of both sides met")
     demo.judge(figures)
 
 

@@ -16,7 +16,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from glue import drain, events, importing
+from glue import demo_there, drain, events, importing
 from glue.config import HubSpotConfig
 from glue.db import connect
 from glue.errors import DemoFailed
@@ -43,8 +43,14 @@ BOOK = (
 )
 
 
-def run(*, students: int, seed: int, step: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Runs it all. step: display.Step, or a stand-in. Answers the figures and the analytics."""
+Shown = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
+
+
+def run(*, students: int, seed: int, step: Any) -> Shown:
+    """Runs it all. step: display.Step, or a stand-in.
+
+    Answers the figures, the analytics, and where edits of both sides met.
+    """
     started = time.perf_counter()
     # The demo writes to its own simulator and Redis, never to those the environment may name.
     for name in (*HUBSPOT, "REDIS_URL"):
@@ -61,9 +67,9 @@ def run(*, students: int, seed: int, step: Any) -> tuple[dict[str, Any], list[di
         )
         with connect(stack.database_url) as connection, HubSpot(config) as hubspot:
             show = _Demo(stack, Rpc(connection), hubspot, random.Random(seed), step)
-            figures, analytics = show.run(students)
+            figures, analytics, met = show.run(students)
     figures["seconds"] = round(time.perf_counter() - started, 1)
-    return figures, analytics
+    return figures, analytics, met
 
 
 def judge(figures: dict[str, Any]) -> None:
@@ -81,6 +87,7 @@ def judge(figures: dict[str, Any]) -> None:
         "redriven": 1,
         "events_in_stream": figures["events_logged"],
         "violations": 0,
+        **demo_there.wanted(figures),
     }
     wrong = [
         f"{name} is {figures[name]}, not {value}"
@@ -104,7 +111,7 @@ class _Demo:
         self.step = step
         self.touched: set[str] = set()
 
-    def run(self, students: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def run(self, students: int) -> Shown:
         self.step("Import exams and contacts from HubSpot", CONTACTS + EXAMS)
         imported = importing.run(self.rpc, self.hubspot, lambda _, count: self.step.advance(count))
         exams = self.rpc.list_available_exams()
@@ -125,8 +132,6 @@ class _Demo:
         calls = self._calls()
         refused, redriven = self._refusal()
         told = self._events()
-        violations = sum(check["violations"] for check in self.rpc.verify())
-
         after = _credits(self._refetched(contacts))
         in_hubspot = self._records(self.hubspot.config.booking_type)
         of_rush = [r for r in in_hubspot if r["mock_exam_id"] == rush["mock_exam_id"]]
@@ -158,12 +163,16 @@ class _Demo:
             "refused_by_hubspot": refused,
             "redriven": redriven,
             **told,
-            "violations": violations,
             "p50_ms": _percentile(times, 50),
             "p95_ms": _percentile(times, 95),
             "max_ms": round(max(times), 1),
         }
-        return figures, analytics
+        there, met = demo_there.run(
+            self.stack, self.rpc, self.hubspot, self.chance, contacts, self.step
+        )
+        figures |= there
+        figures["violations"] = sum(check["violations"] for check in self.rpc.verify())
+        return figures, analytics, met
 
     def _ordinary_day(
         self, exams: list[dict], contacts: dict[str, dict], rush: dict

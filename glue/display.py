@@ -433,6 +433,22 @@ def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:
             f"{f['redriven']} sent again by hand",
         ),
         ("events of bookings", f["events_logged"], f"{f['events_in_stream']} on the stream"),
+        (
+            "HubSpot's users edited meanwhile",
+            f["edits_there"],
+            f"{f['events_told']} events of webhooks",
+        ),
+        (
+            "credits given, here and there at once",
+            f["credits_given"],
+            f"{f['credits_arrived']} arrived",
+        ),
+        (
+            "bookings cancelled in HubSpot",
+            f["cancelled_there"],
+            f"{f['cancelled_here']} seats and credits back",
+        ),
+        ("records compared with HubSpot's", f["compared"], f"{f['drift']} differ"),
         ("broken invariants", f["violations"], ""),
         (
             "a request took, in ms",

@@ -3,7 +3,21 @@
 import json
 from typing import Any
 
-from glue.display import STYLES, TABLES, asked, changes, err, history, pauses, plain, queue_status
+from rich.table import Table
+from rich.text import Text
+
+from glue.display import (
+    STYLES,
+    TABLES,
+    asked,
+    changes,
+    err,
+    history,
+    out,
+    pauses,
+    plain,
+    queue_status,
+)
 
 
 def received(
@@ -62,3 +76,26 @@ def shown(told: dict[str, Any]) -> None:
 
 def _record(told: dict[str, Any]) -> str:
     return f" ({told['record']})" if told["record"] else ""
+
+
+def conflicts(rows: list[dict[str, Any]], *, title: str | None = None) -> None:
+    """Where an edit met one of the other side: both values, and what was decided."""
+    if not rows:
+        plain("no conflicts")
+        return
+    table = Table(title=title, title_justify="left")
+    for column in ("record", "field", "here", "in HubSpot", "decision"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        record = (
+            f"{TABLES.get(row['table_name'], row['table_name'])} {row['name'] or row['record']}"
+        )
+        values = (
+            record,
+            row["field"],
+            row["postgres_value"],
+            row["hubspot_value"],
+            row["decision"],
+        )
+        table.add_row(*(Text(value or "") for value in values))
+    out.print(table)

@@ -376,6 +376,10 @@ class Rpc:
         """Gives records back; answers how many became dead letters."""
         return self.value("hubspot_sync.fail_signals", p_table=table, p_failures=failures)
 
+    def list_conflicts(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        """Conflicts, newest first; see hubspot_sync.list_conflicts."""
+        return self.call("hubspot_sync.list_conflicts", p_limit=limit, p_before=before)
+
     def inbox_status(self) -> list[dict[str, Any]]:
         """What is open in the inbox, a row a table."""
         return self.call("hubspot_sync.inbox_status")

@@ -119,7 +119,8 @@ begin
       from figures f
      order by f.uuid
   )
-  select count(*)::integer, (count(*) filter (where t.finding = 'equal'))::integer,
+  select count(*)::integer,
+         (count(*) filter (where t.finding = 'equal'))::integer,
          (count(*) filter (where t.finding = 'differing'))::integer,
          (count(*) filter (where t.finding = 'missing_here'))::integer,
          (count(*) filter (where t.finding = 'on_its_way'))::integer,

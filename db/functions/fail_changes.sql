@@ -104,6 +104,29 @@ begin
             exam text)
    where (f.unanswered or f.written)
      and f.record <> all (coalesce(v_taken_back, '{}'));
+
+  -- HubSpot has the booking and would not link it: its contact may be gone there. One that is
+  -- known to be is made anew; of another somebody asks.
+  if p_table = 'hubspot_bookings' then
+    perform hubspot_sync.resend_record('hubspot_contact_credits', c.id)
+       from (select distinct f.record
+               from jsonb_to_recordset(p_failures) as f (record uuid, written boolean,
+                                                         charged boolean)
+              where f.written and f.charged
+              order by f.record) f
+       join hubspot_sync.hubspot_bookings b on b.id = f.record
+       join hubspot_sync.hubspot_contact_credits c on c.id = b.contact
+      where c.deleted_at is not null;
+    perform hubspot_sync.store_signals('hubspot_contact_credits', array(
+      select distinct c.hubspot_id
+        from jsonb_to_recordset(p_failures) as f (record uuid, written boolean, charged boolean)
+        join hubspot_sync.hubspot_bookings b on b.id = f.record
+        join hubspot_sync.hubspot_contact_credits c on c.id = b.contact
+       where f.written and f.charged
+         and c.deleted_at is null
+         and c.hubspot_id is not null
+       order by c.hubspot_id), 'missing');
+  end if;
   return v_dead;
 end;
 $$;
@@ -113,7 +136,8 @@ comment on function hubspot_sync.fail_changes(text, jsonb) is
   'to be tried again, unanswered: HubSpot may have applied it, written: it did in part, charged: '
   'false where the record is not at fault, retry_after: seconds}. What came too late and may have '
   'been applied is sent again; of a deleted record hubspot_id and unique_value find it, and a link '
-  'to exam that was left since is ended. '
+  'to exam that was left since is ended. A booking that is charged with a link HubSpot refused '
+  'has its contact made anew, or asked for. '
   'The wait is backoff_base, doubled by each charged attempt up to backoff_max, less a random part '
   'of up to half; after max_sync_attempts, or at once when permanent, a change becomes a dead '
   'letter. Answers how many did. '

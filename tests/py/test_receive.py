@@ -395,6 +395,31 @@ def test_a_booking_made_anew_is_found_by_its_booking_id(world, exam, booking):
     assert row == {"hubspot_id": anew, "deleted_at": None, "is_active": "Active"}
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unseen"])
+def test_a_booking_made_anew_after_its_contact_was_deleted_has_it_made_anew(
+    world, exam, ann, booking, known
+):
+    account, db = world.account, world.database
+    account.delete(CONTACTS, ann)
+    if known:
+        db.signal(OF[CONTACTS], ann, kind="deletion")
+        world.receive()
+    account.delete(BOOKINGS, booking)
+    db.rows("update hubspot_sync.hubspot_bookings set attending_location = 'L9' returning 1")
+    for _ in range(3):
+        world.drain()
+        world.receive()
+        db.let_time_pass()
+    assert db.open_changes() == []
+    (contact,) = [
+        one["id"] for one in account.records(CONTACTS) if one["properties"]["student_id"] == "ann"
+    ]
+    assert contact != ann
+    assert here(world, CONTACTS, contact, "deleted_at") is None
+    (links,) = account.links(BOOKINGS, "booking_id").values()
+    assert links["contacts"] == [contact]
+
+
 # Weather
 
 

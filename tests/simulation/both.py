@@ -7,14 +7,12 @@ that was added anywhere must be there once, and nothing may change any more.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
 from account import BOOKINGS, CONTACTS, EXAMS
 from schedule import Labelled, Schedule, Violation
 from stage import Stage
@@ -43,6 +41,17 @@ TABLES = {CONTACTS: "hubspot_contact_credits"} | {
 CREDITS = ("sj_credits", "cs_credits", "shared_mock_credits")
 LEFT_OUT = frozenset({"delete", "leave", "come", "come_again", "insert", "rename"})
 """What takes rows away here, past the functions, has no counterpart among HubSpot's users."""
+THERE = {
+    "top_up": 10,
+    "edit_exam": 6,
+    "edit_contact": 3,
+    "edit_booking": 6,
+    "ask_of_booking": 5,
+    "archive": 2,
+    "restore": 2,
+    "merge": 1,
+}
+"""What HubSpot's users do, and how often."""
 ROUNDS = 12
 PEOPLE = (USER, USER, WORKFLOW, APPLICATION, IMPORT)
 INBOX_OPEN = "select from hubspot_sync.webhook_inbox where done_at is null limit 1"
@@ -156,19 +165,9 @@ class BothWays(Schedule):
     # HubSpot's users
 
     def _edit_there(self) -> None:
-        acts = (
-            (self._top_up, 10),
-            (self._edit_exam, 6),
-            (self._edit_contact, 3),
-            (self._edit_booking, 6),
-            (self._ask_of_booking, 5),
-            (self._archive, 2),
-            (self._restore, 2),
-            (self._merge, 1),
-        )
-        (act,) = self._people.choices([one for one, _ in acts], [weight for _, weight in acts])
-        if act():
-            self.struck[f"there: {act.__name__.strip('_')}"] += 1
+        (name,) = self._people.choices(list(THERE), list(THERE.values()))
+        if getattr(self, f"_{name}")():
+            self.struck[f"there: {name}"] += 1
 
     def _some(self, kind: str) -> Record | None:
         records = self.account.live(kind)
@@ -432,12 +431,3 @@ class BothWays(Schedule):
                     f" {one.at:.2f}, and nothing tells what became of it"
                 )
         return found
-
-
-def play(stage: Stage, seed: int) -> BothWays:
-    """Plays one seed. Raises Violation."""
-    schedule = BothWays(stage, seed)
-    with contextlib.suppress(psycopg.InterfaceError):
-        schedule.play()
-        return schedule
-    raise Violation("a connection was used after its end")

@@ -3,6 +3,8 @@
 python tests/simulation/soak.py --seeds 1000        as many seeds, from --first on
 python tests/simulation/soak.py --minutes 30        as many as go into that time
 python tests/simulation/soak.py --seed 4711         one, with everything that happened
+
+With --both, schedules of both directions, in which HubSpot's users edit, too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "simulation")]
 
+from both import BothWays  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import (  # noqa: E402
     BarColumn,
@@ -49,6 +52,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, help="for how long, instead")
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
     parser.add_argument("--seed", type=int, help="this one alone, with its trace")
+    parser.add_argument("--both", action="store_true", help="of both directions")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
@@ -56,13 +60,13 @@ def main(arguments: list[str]) -> int:
         valkey=False, hubspot=False, own_database=True, fsync=False, migrate=True
     ) as stack:
         if options.seed is not None:
-            return _one(stack.database_url, options.seed)
+            return _one(stack.database_url, options.seed, options.both)
         return _many(console, stack.database_url, options)
 
 
-def _one(url: str, seed: int) -> int:
+def _one(url: str, seed: int, both: bool) -> int:
     stage = Stage(url)
-    schedule = Schedule(stage, seed)
+    schedule = (BothWays if both else Schedule)(stage, seed)
     try:
         schedule.play()
     except AssertionError as failure:
@@ -98,7 +102,8 @@ def _many(console: Console, template: str, options: argparse.Namespace) -> int:
             struck.update(schedule_struck)
             if failure:
                 failed[seed] = failure
-                console.print(f"seed {seed}: {failure}\n  {again(seed)}", markup=False)
+                both = " --both" * options.both
+                console.print(f"seed {seed}: {failure}\n  {again(seed)}{both}", markup=False)
             progress.update(bar, advance=1, failed=len(failed))
     table = Table("what struck", "times")
     for what, times in sorted(struck.items()):
@@ -117,7 +122,7 @@ def _play(
     while True:
         more = seed - options.first < total if until is None else time.monotonic() < until
         while more and len(under_way) < 2 * options.processes:
-            under_way.add(pool.submit(_try, seed))
+            under_way.add(pool.submit(_try, seed, options.both))
             seed += 1
             more = until is not None or seed - options.first < total
         if not under_way:
@@ -139,8 +144,8 @@ def _enter(template: str) -> None:
     STAGE = Stage(parts._replace(path=f"/{quote(own)}").geturl())
 
 
-def _try(seed: int) -> tuple[int, Counter[str], str]:
-    schedule = Schedule(STAGE, seed)
+def _try(seed: int, both: bool) -> tuple[int, Counter[str], str]:
+    schedule = (BothWays if both else Schedule)(STAGE, seed)
     try:
         schedule.play()
     except Exception as failure:

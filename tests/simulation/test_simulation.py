@@ -8,6 +8,7 @@ import os
 from collections import Counter
 
 import pytest
+from both import THERE, BothWays
 from plots import PLOTS
 from schedule import CRASH_PLACES, FAULTS, Schedule, Violation, again
 
@@ -62,3 +63,35 @@ def test_a_seed_plays_the_same_schedule_whatever_was_played_before(stage, seed):
     assert first.told() == second.told()
     assert first.struck == second.struck
     assert first.told() != between.told()
+
+
+BOTH_WAYS = range(1, int(os.environ.get("SIMULATION_SEEDS_BOTH", "30")) + 1)
+
+
+@pytest.mark.timeout(1200)
+def test_whatever_strikes_both_sides_end_equal(stage):
+    struck: Counter[str] = Counter()
+    for seed in BOTH_WAYS:
+        schedule = BothWays(stage, seed)
+        try:
+            schedule.play()
+        except Violation as violation:
+            pytest.fail(f"{schedule.told()}\n\n{violation}\n\n{again(seed)} --both", pytrace=False)
+        struck.update(schedule.struck)
+    print(*(f"{times:7} {what}" for what, times in sorted(struck.items())), sep="\n")
+    expected = {
+        *(f"there: {what}" for what in THERE),
+        "webhook",
+        "webhook known already",
+        "webhook refused",
+        "webhook's answer lost",
+        "receiver",
+        "poll",
+        "crash after claim_signals",
+        "crash before claim_signals",
+        "full pass",
+        "clock set back",
+        "rolled back",
+        "committed out of order",
+    }
+    assert sorted(expected - {what for what, times in struck.items() if times}) == []

@@ -63,14 +63,16 @@ begin
                       and not q.synced
                       and q.dead_at is null
                       and q.operation <> 'resend')
-             -- A booking that HubSpot does not have yet must be linked with it.
+             -- A booking that HubSpot does not have yet, or not any more, must be linked with it.
              or exists (select from hubspot_sync.hubspot_bookings o
                          where o.student_id = c.student_id
                            and o.contact = c.id
                            and exists (select from hubspot_sync.sync_queue q
                                         where q.record = o.id
                                           and not q.synced
-                                          and q.new_data ? '@contact')) as busy
+                                          and (q.new_data ? '@contact'
+                                               or q.operation = 'resend' and q.new_data is null
+                                               or q.last_error is not null))) as busy
       from (select t.id as hubspot_id, bool_or(t.privacy) as privacy
               from jsonb_to_recordset(p_gone) as t (id text, archived boolean, privacy boolean)
              where t.archived or t.privacy
