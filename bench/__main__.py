@@ -3,7 +3,8 @@
 `booking` and `calls` take a few minutes each; `reads` first makes a million bookings; `outbox`
 carries changes beside other queues; `held` does so under a snapshot that somebody holds; `fewest`
 counts what HubSpot gets; `lag` is from commit to HubSpot; `costs` tells what a booking costs in
-triggers and room; `serve` is a webhook's acknowledgement; `imports` brings an account in.
+triggers and room; `serve` is a webhook's acknowledgement; `imports` brings an account in;
+`inbound` is from an edit in HubSpot to Postgres; `day` counts the calls of a day.
 
 Starts a Postgres of its own with fsync on; DATABASE_URL wins where it is given, and then a
 database of its own is made there and dropped again.
@@ -13,7 +14,20 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import booking, calls, costs, fewest, held, imports, lag, outbox, reads, serve
+from bench import (
+    booking,
+    calls,
+    costs,
+    day,
+    fewest,
+    held,
+    imports,
+    inbound,
+    lag,
+    outbox,
+    reads,
+    serve,
+)
 from sandbox.stack import running
 
 PARTS = {
@@ -27,6 +41,8 @@ PARTS = {
     "costs": costs.figures,
     "serve": serve.figures,
     "imports": imports.figures,
+    "inbound": inbound.figures,
+    "day": day.figures,
 }
 
 

@@ -1,8 +1,12 @@
 """Databases of their own for the parts of the benchmark that fill one."""
 
 import contextlib
+import os
 import secrets
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -29,3 +33,15 @@ def new(server_url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"drop database {name} with (force)")
+
+
+def processor(connection: psycopg.Connection[Any]) -> float | None:
+    """Seconds of processor that this process and its server process have used; None where the
+    server runs on another machine."""
+    stat = Path(f"/proc/{connection.info.backend_pid}/stat")
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        name, fields = stat.read_text().rsplit(")", 1)
+        if "postgres" in name:
+            ticks = sum(int(field) for field in fields.split()[11:13])
+            return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
+    return None

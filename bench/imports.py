@@ -8,11 +8,12 @@ without triggers.
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
-from bench.database import migrated
+from bench.database import migrated, processor
 from bench.figure import Figure
 from glue.db import connect
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, Rpc
@@ -24,47 +25,65 @@ TARGET = "ratio >= 1"
 MOMENT = "2030-01-01T10:00:00.000Z"
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Records a second of the clock; of processor, None where that cannot be told."""
+
+    clock: float
+    processor: float | None
+
+
 def figures(server_url: str) -> Iterator[Figure]:
     """Imports an account page by page into a new database, then copies the rows into another."""
     with migrated(server_url) as url, migrated(server_url) as copied:
-        pages = {table: list(_pages(table)) for table in COUNTS}
+        pages = {table: list(pages_of(table, count)) for table, count in COUNTS.items()}
         with connect(url) as connection:
             connection.execute("update hubspot_sync.settings set value = 'off' where key = 'notes'")
             rpc = Rpc(connection)
             rpc.begin_import(False)
-            first = {table: _imported(rpc, table, pages[table]) for table in COUNTS}
+            first = {table: _imported(connection, table, pages[table]) for table in COUNTS}
             rpc.begin_import(True)
-            again = {table: _imported(rpc, table, pages[table]) for table in COUNTS}
+            again = {table: _imported(connection, table, pages[table]) for table in COUNTS}
         with psycopg.connect(url) as source, psycopg.connect(copied) as target:
             plain = {table: _copied(source, target, table) for table in COUNTS}
     names = {EXAMS: "exams", CONTACTS: "contacts", BOOKINGS: "bookings"}
     for table, name in names.items():
-        yield _beside(f"new {name} imported a second, beside HubSpot's limit", first[table], LIMIT)
+        yield from _beside(f"new {name} imported a second", first[table])
     for table, name in names.items():
-        yield _beside(f"known {name}, the same", again[table], LIMIT)
+        yield from _beside(f"known {name} imported a second", again[table])
     for table, name in names.items():
         yield Figure(
             f"new {name} imported a second, beside COPY",
-            round(first[table], 1),
+            round(first[table].clock, 1),
             "1/s",
             round(plain[table], 1),
-            round(first[table] / plain[table], 3),
+            round(first[table].clock / plain[table], 3),
             "",
             None,
         )
 
 
-def _beside(name: str, rate: float, limit: float) -> Figure:
-    ratio = rate / limit
-    return Figure(name, round(rate, 1), "1/s", limit, round(ratio, 2), TARGET, ratio >= 1)
+def _beside(name: str, rates: Rates) -> Iterator[Figure]:
+    for how, rate in (("", rates.clock), (", by processor time", rates.processor)):
+        if rate is not None:
+            ratio = rate / LIMIT
+            yield Figure(
+                f"{name}{how}, beside HubSpot's limit",
+                round(rate, 1), "1/s", LIMIT, round(ratio, 2), TARGET, ratio >= 1,
+            )  # fmt: skip
 
 
-def _imported(rpc: Rpc, table: str, pages: list[list[dict[str, Any]]]) -> float:
-    """Records a second."""
+def _imported(
+    connection: psycopg.Connection[Any], table: str, pages: list[list[dict[str, Any]]]
+) -> Rates:
+    rpc, busy = Rpc(connection), processor(connection)
     begun = time.perf_counter()
     for number, page in enumerate(pages, 1):
         rpc.import_page(table, page, str(number) if number < len(pages) else None)
-    return sum(map(len, pages)) / (time.perf_counter() - begun)
+    seconds, busy_after = time.perf_counter() - begun, processor(connection)
+    done = sum(map(len, pages))
+    spent = None if busy is None or busy_after is None else busy_after - busy
+    return Rates(done / seconds, done / spent if spent else None)
 
 
 def _copied(source: psycopg.Connection, target: psycopg.Connection, table: str) -> float:
@@ -87,11 +106,11 @@ def _copied(source: psycopg.Connection, target: psycopg.Connection, table: str) 
     return len(rows) / (time.perf_counter() - begun)
 
 
-def _pages(table: str) -> Iterator[list[dict[str, Any]]]:
-    """HubSpot's pages of a type."""
+def pages_of(table: str, count: int) -> Iterator[list[dict[str, Any]]]:
+    """HubSpot's pages of so many records of a type."""
     chance = random.Random(1)
     make = {EXAMS: _exam, CONTACTS: _contact, BOOKINGS: _booking}[table]
-    for first in range(0, COUNTS[table], PAGE):
+    for first in range(0, count, PAGE):
         yield [
             {"createdAt": MOMENT, "updatedAt": MOMENT} | make(number, chance)
             for number in range(first, first + PAGE)

@@ -5,7 +5,6 @@ HubSpot would answer in between.
 """
 
 import contextlib
-import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -90,23 +89,13 @@ class World:
         The second is what the worker and its server process would reach with a core of their own;
         None where the server runs on another machine.
         """
-        began, busy = time.perf_counter(), self._processor()
+        began, busy = time.perf_counter(), database.processor(self.connection)
         done, _ = self.drain(table)
-        seconds, busy_after = time.perf_counter() - began, self._processor()
+        seconds, busy_after = time.perf_counter() - began, database.processor(self.connection)
         if done != RECORDS:
             raise RuntimeError(f"{done} records of {table} were due, not {RECORDS}")
         spent = None if busy is None or busy_after is None else busy_after - busy
         return done / seconds, done / spent if spent else None
-
-    def _processor(self) -> float | None:
-        """Seconds of processor that this worker and its server process have used."""
-        stat = Path(f"/proc/{self.connection.info.backend_pid}/stat")
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            name, fields = stat.read_text().rsplit(")", 1)
-            if "postgres" in name:
-                ticks = sum(int(field) for field in fields.split()[11:13])
-                return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
-        return None
 
     def drain_all(self) -> None:
         """Works off every table, as often as one brings something to another."""

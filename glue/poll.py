@@ -18,16 +18,19 @@ from glue.weather import Weather
 
 @dataclass
 class Polled:
-    """What came of a table: records seen, signals made, and records changed since the last pass."""
+    """What came of a table: records seen, signals made, records that others changed since the last
+    pass, and signals of such."""
 
     checked: int = 0
     queued: int = 0
     fresh: int = 0
+    untold: int = 0
 
     def add(self, page: dict[str, int]) -> None:
         self.checked += page["checked"]
         self.queued += page["queued"]
         self.fresh += page.get("fresh", 0)
+        self.untold += page.get("untold", 0)
 
 
 @dataclass
@@ -85,7 +88,8 @@ class Poll:
 
         if self._each(look, report) and not self._stopped():
             fresh = sum(table.fresh for table in report.tables.values())
-            report.every = self._rpc.note_pace(fresh, report.queued).total_seconds()
+            untold = sum(table.untold for table in report.tables.values())
+            report.every = self._rpc.note_pace(fresh, untold).total_seconds()
         return report
 
     def archived(self) -> PollReport:

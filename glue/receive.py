@@ -52,7 +52,7 @@ class Receive(Worker):
         return CLAIM
 
     def _claim(self, table: str, lane: str | None) -> list[ClaimedSignal]:
-        return self._rpc.claim_signals(table, CLAIM, self._lease, lane or "bulk")
+        return self._rpc.claim_signals(table, CLAIM, self._lease, lane)
 
     def _work(
         self,

@@ -2,7 +2,8 @@
 
 Hourly what changed since the last comparison, on demand everything. The comparing is the
 database's (compare_records, compare_outgoing); what differs goes through inbox and outbox like any
-other change, and what is then left is drift.
+other change, and what is then left is drift. In the profile thrifty what changed is not asked for
+again: polls and pushes see it; ours is compared with what HubSpot is known to hold, at no call.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,7 +76,8 @@ class Reconcile:
         """Compares, reads, sends. Raises Unauthorized, RateLimited and Unavailable; what was found
         until then is stored, and the next comparison goes on there."""
         report = ReconcileReport(self._rpc.begin_reconciliation(everything))
-        for table in self._tables(report):
+        asks = everything or not self._rpc.is_thrifty()
+        for table in self._tables(report) if asks else ():
             try:
                 if everything:
                     self._listed(report.run, table)
@@ -94,7 +96,8 @@ class Reconcile:
             )
         for table in ORDER:
             self._outgoing(report.run, table)
-        self._settle(report)
+        if asks:
+            self._settle(report)
         report.tables = self._rpc.finish_reconciliation(report.run)
         return report
 

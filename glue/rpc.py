@@ -343,9 +343,10 @@ class Rpc:
         return self.call("hubspot_sync.store_events", p_events=events, p_types=types)[0]
 
     def claim_signals(
-        self, table: str, limit: int, lease: float, lane: str = "bulk"
+        self, table: str, limit: int, lease: float, lane: str | None = "bulk"
     ) -> list[ClaimedSignal]:
-        """Leases records of a table that are due to be read. lease: seconds."""
+        """Leases records of a table that are due to be read. lease: seconds. lane: None follows
+        the setting «profile»."""
         rows = self.call(
             "hubspot_sync.claim_signals",
             p_table=table,
@@ -488,6 +489,10 @@ class Rpc:
     def list_refused(self, limit: int) -> list[dict[str, Any]]:
         """Records of HubSpot that cannot be taken, and why."""
         return self.call("hubspot_sync.list_refused", p_limit=limit)
+
+    def is_thrifty(self) -> bool:
+        """Whether calls to HubSpot are to be saved (the setting «profile»)."""
+        return self.value("hubspot_sync.is_thrifty")
 
     def begin_reconciliation(self, everything: bool) -> int:
         """The number of a new comparison of both sides."""

@@ -3,7 +3,8 @@
 --
 -- One acknowledgement or reading at a time: a contact's new id reaches its bookings, which another
 -- of them may hold. A record is merged by merge_record; one that was read before what is known
--- already is left alone, and answered, so that it is read again.
+-- already is left alone, and answered, so that it is read again. What brings nothing new is taken
+-- all at once (confirm_records); that its rows were looked at is noted last, and waits for nobody.
 create or replace function hubspot_sync.apply_records(
   p_table text,
   p_records jsonb,
@@ -20,6 +21,7 @@ declare
   v_odd jsonb;
   v_records jsonb;
   v_id text;
+  v_confirmed text[];
 begin
   if p_table is null or p_table not in (
        'hubspot_mock_exams', 'hubspot_contact_credits', 'hubspot_bookings') then
@@ -44,7 +46,17 @@ begin
                           and length(e.value ->> 'id') between 1 and 500
                           and jsonb_typeof(e.value -> 'properties') = 'object', false) as readable
             from jsonb_array_elements(p_records) e) r;
-  if p_table = 'hubspot_mock_exams' then
+  v_confirmed := hubspot_sync.confirm_records(p_table, v_records);
+  if v_confirmed <> '{}' then
+    v_records := (select coalesce(jsonb_agg(r.value), '[]')
+                    from jsonb_array_elements(v_records) r
+                   where r.value ->> 'id' <> all (v_confirmed));
+  end if;
+  if v_records = '[]' then
+    applied := 0;
+    refused := jsonb_build_object();
+    stale := '{}';
+  elsif p_table = 'hubspot_mock_exams' then
     select a.applied, a.refused, a.stale into applied, refused, stale
       from hubspot_sync.apply_exams(v_records) a;
   elsif p_table = 'hubspot_contact_credits' then
@@ -53,6 +65,10 @@ begin
   else
     select a.applied, a.refused, a.stale into applied, refused, stale
       from hubspot_sync.apply_bookings(v_records) a;
+  end if;
+  if v_confirmed <> '{}' then
+    applied := applied + cardinality(v_confirmed);
+    perform hubspot_sync.note_time_of_sync(p_table, v_confirmed);
   end if;
   refused := refused || v_odd;
   for v_id in select k.key from jsonb_object_keys(refused) k (key) order by k.key loop

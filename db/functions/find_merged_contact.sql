@@ -28,6 +28,9 @@ begin
   select c.id into v_kept
     from hubspot_sync.hubspot_contact_credits c
    where c.hubspot_id = v_id;
+  if v_kept is not null and v_former = '{}' then
+    return;
+  end if;
   if v_kept is null then
     select c.id into v_kept
       from hubspot_sync.hubspot_contact_credits c

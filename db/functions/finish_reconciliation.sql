@@ -1,7 +1,7 @@
 -- Ends a comparison, after what it found was read and sent: counts what became of it.
 --
 -- Drift is what is left although nobody is at it: dead letters, and what is due. What a worker has
--- in hand, or tries again later, is on its way.
+-- in hand, or tries again later, is on its way; in profile thrifty also what the next push sends.
 create or replace function hubspot_sync.finish_reconciliation(p_run bigint)
   returns setof hubspot_sync.reconciliations
   language plpgsql
@@ -11,6 +11,7 @@ create or replace function hubspot_sync.finish_reconciliation(p_run bigint)
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
+  v_thrifty boolean := hubspot_sync.is_thrifty();
 begin
   delete from hubspot_sync.reconciliation_seen s where s.run = p_run;
   with inbound as (
@@ -39,7 +40,8 @@ begin
                and q.operation in ('insert', 'resend')
                and q.created_at >= r.started_at
                and q.epoch is null
-               and q.next_attempt_at <= v_now) as due
+               and q.next_attempt_at <= v_now
+               and (r.everything or not v_thrifty)) as due
       from hubspot_sync.reconciliations r
       join hubspot_sync.sync_queue q on q.table_name = r.table_name and not q.synced
      where r.run = p_run

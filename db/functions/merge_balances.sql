@@ -42,6 +42,20 @@ begin
      where o.table_name = 'hubspot_contact_credits'
        and o.owner = 'sum'
        and p_record -> 'properties' ? o.field
+       -- Where all three agree and no entry came since, there is nothing to take.
+       and not coalesce(
+             v_ours ->> o.field = v_shadow.properties ->> o.field
+             and v_ours ->> o.field
+                 = coalesce(nullif(p_record #>> array['properties', o.field], ''), '0')
+             and v_shadow.seen ->> o.field is not null
+             and jsonb_typeof(p_record -> 'propertiesWithHistory' -> o.field) = 'array'
+             and not exists (
+                   select from jsonb_array_elements(case
+                            when jsonb_typeof(p_record -> 'propertiesWithHistory' -> o.field)
+                                 = 'array'
+                            then p_record -> 'propertiesWithHistory' -> o.field end) h
+                    where hubspot_sync.parse_moment(h.value ->> 'timestamp', o.field)
+                          > (v_shadow.seen ->> o.field)::timestamptz), false)
      order by o.field
   loop
     v_theirs := coalesce(

@@ -12,7 +12,7 @@ create or replace function hubspot_sync.note_poll(
   p_until timestamptz,
   p_after text
 )
-  returns table (checked integer, queued integer, fresh integer)
+  returns table (checked integer, queued integer, fresh integer, untold integer)
   language plpgsql
   volatile
   security definer
@@ -21,6 +21,7 @@ as $$
 declare
   v_task text := p_task || ' ' || p_table;
   v_watermark timestamptz;
+  v_ours text[];
 begin
   if p_until is null then
     raise exception 'a pass that began at no time'
@@ -31,12 +32,13 @@ begin
     from hubspot_sync.sync_status s
    where s.task = v_task
      for update;
-  select n.checked, n.queued
-    into checked, queued
+  select n.checked, n.queued, n.untold, n.ours
+    into checked, queued, untold, v_ours
     from hubspot_sync.note_sightings(p_table, p_rows, split_part(p_task, ' ', 1)) n;
   fresh := (select count(*)::integer
-              from jsonb_to_recordset(p_rows) as r (version timestamptz)
-             where v_watermark is null or r.version > v_watermark);
+              from jsonb_to_recordset(p_rows) as r (id text, version timestamptz)
+             where (v_watermark is null or r.version > v_watermark)
+               and r.id <> all (v_ours));
   perform hubspot_sync.remember(v_task, jsonb_strip_nulls(
     case
       when p_after is null then jsonb_build_object(
@@ -52,7 +54,8 @@ $$;
 comment on function hubspot_sync.note_poll(text, text, jsonb, timestamptz, timestamptz, text) is
   'A page of the pass of p_task over a table: p_rows as note_sightings takes them; p_since and '
   'p_until of the pass; p_after: the last id of the page, null when it was the last page. fresh: '
-  'rows changed since the last whole pass. Raises 22023 for a table that HubSpot says nothing of.';
+  'rows that somebody else changed since the last whole pass; untold: signals of such. Raises '
+  '22023 for a table that HubSpot says nothing of.';
 revoke execute on function hubspot_sync.note_poll(
   text, text, jsonb, timestamptz, timestamptz, text) from public, anon, authenticated;
 grant execute on function hubspot_sync.note_poll(

@@ -1,5 +1,5 @@
--- How long to wait until the next poll, after one that saw p_fresh changed records and had to ask
--- for p_queued of them.
+-- How long to wait until the next poll, after one that saw p_fresh records that others had changed
+-- and had to ask for p_queued of them.
 --
 -- Changes the inbox had already show that webhooks arrive: the interval doubles. One it did not
 -- have shows that they fail: the shortest. Where nothing changed, nothing is shown.
@@ -10,16 +10,15 @@ create or replace function hubspot_sync.poll_interval(p_fresh integer, p_queued 
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_thrifty constant interval := interval '2 hours';
-  v_least interval := hubspot_sync.setting('poll_every_min')::interval;
-  v_most interval := hubspot_sync.setting('poll_every_max')::interval;
+  v_thrifty boolean := hubspot_sync.is_thrifty();
+  v_least interval := case when v_thrifty then interval '2 hours'
+    else hubspot_sync.setting('poll_every_min')::interval end;
+  v_most interval := case when v_thrifty then interval '8 hours'
+    else hubspot_sync.setting('poll_every_max')::interval end;
   v_now interval := (select make_interval(secs => (s.state ->> 'every')::double precision)
                        from hubspot_sync.sync_status s
                       where s.task = 'poll');
 begin
-  if hubspot_sync.setting('profile') = 'thrifty' then
-    return c_thrifty;
-  end if;
   return greatest(v_least, least(v_most, case
     when p_queued > 0 then v_least
     when p_fresh > 0 then 2 * coalesce(v_now, v_least)
@@ -30,6 +29,6 @@ $$;
 
 comment on function hubspot_sync.poll_interval(integer, integer) is
   'The interval between polls after one with these counts, between the settings poll_every_min '
-  'and poll_every_max; in profile thrifty two hours.';
+  'and poll_every_max; in profile thrifty between two hours and eight.';
 revoke execute on function hubspot_sync.poll_interval(integer, integer)
   from public, anon, authenticated;

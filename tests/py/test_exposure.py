@@ -457,6 +457,7 @@ OF_THE_GLUE = {
     "store_signals", "claim_signals", "fail_signals", "receive_records", "list_signals",
     "list_conflicts",
     "show_signal", "retry_signals", "discard_signals", "inbox_status",
+    "is_thrifty",
 }  # fmt: skip
 
 

@@ -57,8 +57,9 @@ def read_all(world: World) -> None:
     }
     db.rows(
         """
-        insert into hubspot_sync.sync_shadow as s (record, table_name, properties, read_version)
-        select k.id, k.name, '{}', v.value::timestamptz
+        insert into hubspot_sync.sync_shadow as s (record, table_name, properties, version,
+                                                   read_version)
+        select k.id, k.name, '{}', v.value::timestamptz, v.value::timestamptz
           from jsonb_each_text(%(versions)s::jsonb) v
           join (select e.id, e.hubspot_id, 'hubspot_mock_exams' as name
                   from hubspot_sync.hubspot_mock_exams e
@@ -68,7 +69,8 @@ def read_all(world: World) -> None:
                 union all
                 select b.id, b.hubspot_id, 'hubspot_bookings'
                   from hubspot_sync.hubspot_bookings b) k on k.hubspot_id = v.key
-        on conflict (record) do update set read_version = excluded.read_version
+        on conflict (record) do update set version = excluded.version,
+                                           read_version = excluded.read_version
         """,
         versions=json.dumps(versions),
     )

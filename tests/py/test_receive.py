@@ -18,7 +18,9 @@ from hubspot_world import (
     glue_watched,
 )
 
+from glue.db import connect
 from glue.errors import Unauthorized
+from glue.rpc import Rpc
 
 READ_CONTACTS, READ_EXAMS = "contacts/batch/read", f"{EXAM_TYPE}/batch/read"
 READ_BOOKINGS, LINKS = f"{BOOKING_TYPE}/batch/read", "/crm/associations/"
@@ -658,3 +660,36 @@ def test_signals_are_retried_and_discarded_by_hand(world, exam, ann):
     assert [str(row["id"]) for row in db.open_signals()] == [contact]
     assert glue_here("inbox", "retry", env=env).returncode == 2
     assert glue_here("inbox", "retry", "--all", env=env).returncode == 0
+
+
+# Saving calls
+
+
+def test_a_thrifty_worker_reads_what_webhooks_told_together(world, exam):
+    db = world.database
+    db.rows("update hubspot_sync.settings set value = 'thrifty' where key = 'profile'")
+    world.account.edit(EXAMS, exam, location="Leeds")
+    told = {"objectId": int(exam), "objectTypeId": EXAM_TYPE, "propertyName": "location"}
+    told |= {"subscriptionType": "object.propertyChange", "propertyValue": "Leeds"}
+    with connect(db.url) as connection:
+        Rpc(connection).store_events([told], {EXAM_TYPE: OF[EXAMS]})
+    assert world.receive().received == 0
+    assert world.asked(READ_EXAMS) == []
+    db.rows("update hubspot_sync.webhook_inbox set received_at = received_at - interval '2 hours'")
+    assert world.receive().received == 1
+    assert here(world, EXAMS, exam, "location") == "Leeds"
+
+
+def test_what_hubspot_tells_of_our_own_writes_is_not_read(world, exam, ann):
+    db = world.database
+    booking_id = db.book("ann", exam)
+    world.drain()
+    booking = id_of(world, BOOKINGS, booking_id=booking_id)
+    event = {"objectId": int(booking), "objectTypeId": BOOKING_TYPE, "propertyName": "is_active"}
+    event |= {"subscriptionType": "object.propertyChange", "changeSource": "INTEGRATION"}
+    with connect(db.url) as connection:
+        rpc, types = Rpc(connection), {BOOKING_TYPE: OF[BOOKINGS]}
+        rpc.store_events([event | {"propertyValue": "Active", "eventId": 1}], types)
+        assert db.open_signals() == []
+        rpc.store_events([event | {"propertyValue": "Cancelled", "eventId": 2}], types)
+    assert len(db.open_signals()) == 1

@@ -285,6 +285,23 @@ def test_a_missing_scope_leaves_the_other_tables_compared(world, exam):
     }
 
 
+# Saving calls
+
+
+def test_a_thrifty_comparison_asks_hubspot_nothing_and_leaves_what_differs_to_the_push(world, exam):
+    db = world.database
+    db.rows("update hubspot_sync.settings set value = 'thrifty' where key = 'profile'")
+    db.rows(
+        'update hubspot_sync.sync_shadow set properties = properties || \'{"location": "York"}\''
+        " where table_name = 'hubspot_mock_exams'"
+    )
+    world.forget()
+    report = reconciled(world, everything=False)
+    assert world.asked("") == []
+    assert (rows(report)[EXAMS]["queued"], report.drift) == (1, 0)
+    assert len(db.open_changes("hubspot_mock_exams")) == 1
+
+
 # The command
 
 

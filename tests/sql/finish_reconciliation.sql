@@ -1,5 +1,5 @@
 begin;
-select plan(20);
+select plan(22);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -101,6 +101,23 @@ select is((select count(*) from hubspot_sync.list_reconciliations(100)), 3::bigi
           'old ones are forgotten');
 select is((select count(*) from hubspot_sync.reconciliation_findings), 0::bigint,
           'with what they found');
+
+-- Saving calls ------------------------------------------------------------------------------
+update hubspot_sync.settings set value = 'thrifty' where key = 'profile';
+do 'begin delete from hubspot_sync.sync_queue; end';
+insert into runs select 'thrifty', hubspot_sync.begin_reconciliation(false);
+insert into runs select 'thrifty, all', hubspot_sync.begin_reconciliation(true);
+select hubspot_sync.compare_outgoing(r.run, 'hubspot_mock_exams', null, 10)
+  from runs r where r.name like 'thrifty%' order by r.name;
+update hubspot_sync.reconciliations set queued = 1 where run >= pg_temp.run('thrifty');
+insert into hubspot_sync.sync_queue (table_name, record, operation, created_at, next_attempt_at)
+values ('hubspot_mock_exams', pg_temp.id(4), 'resend', hubspot_sync.clock(), hubspot_sync.clock());
+select is(pg_temp.ended(pg_temp.run('thrifty')),
+          'taken 0, queued 1, sent 0, conflicts 0, drift 0',
+          'in profile thrifty what the next push sends is no drift');
+select is(pg_temp.ended(pg_temp.run('thrifty, all')),
+          'taken 0, queued 1, sent 0, conflicts 0, drift 1',
+          'but after all was compared, and sent at once');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(18);
+select plan(19);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -19,7 +19,7 @@ select row_eq('select * from state',
 select row_eq(
   $$select * from hubspot_sync.note_poll('poll', 'hubspot_mock_exams',
       '[{"id": "5", "version": "2030-01-01T10:00:00Z"}]', null, '2030-01-01 12:00:05+00', '5')$$,
-  row(1, 1, 1), 'a page makes signals');
+  row(1, 1, 1, 1), 'a page makes signals');
 select row_eq('select since, until, after from state',
               row(null::timestamptz, '2030-01-01 12:00:05+00'::timestamptz, '5'::text),
               'a pass that was cut off goes on after its last page');
@@ -66,6 +66,17 @@ select throws_ok(
 select is((hubspot_sync.poll_state('poll', 'hubspot_bookings')).since, null, 'moves no mark');
 select is((select count(*) from hubspot_sync.webhook_inbox where table_name = 'hubspot_bookings'),
           0::bigint, 'and makes no signal');
+
+-- Our own writes ------------------------------------------------------------------------------
+insert into hubspot_sync.hubspot_mock_exams (hubspot_id, capacity) values ('21', 3), ('22', 3);
+insert into hubspot_sync.sync_shadow (record, table_name, properties, acknowledged)
+select e.id, 'hubspot_mock_exams', '{}', '2030-01-01 18:00+00'
+  from hubspot_sync.hubspot_mock_exams e where e.hubspot_id in ('21', '22');
+select row_eq(
+  $$select * from hubspot_sync.note_poll('poll', 'hubspot_mock_exams',
+      '[{"id": "21", "version": "2030-01-01T18:00:00Z"},
+        {"id": "22", "version": "2030-01-01T18:00:01Z"}]', null, '2030-01-01 18:00:05+00', '22')$$,
+  row(2, 2, 1, 1), 'what we wrote last is read, but says nothing of webhooks');
 
 select * from finish();
 rollback;

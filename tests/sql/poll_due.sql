@@ -1,5 +1,5 @@
 begin;
-select plan(16);
+select plan(20);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -30,7 +30,11 @@ set local test.later = '0';
 
 update hubspot_sync.settings set value = 'thrifty' where key = 'profile';
 select is(hubspot_sync.note_pace(3, 3), '2 hours', 'in profile thrifty it is every two hours');
-select is(hubspot_sync.note_pace(3, 0), '2 hours', 'whatever was found');
+select is(hubspot_sync.note_pace(3, 0), '4 hours', 'and rarer while webhooks arrive');
+select is(hubspot_sync.note_pace(0, 0), '4 hours', 'a quiet night shows nothing');
+select is(hubspot_sync.note_pace(3, 0), '8 hours', 'three times a day it is at least');
+select is(hubspot_sync.note_pace(3, 0), '8 hours', 'whatever was found');
+select is(hubspot_sync.note_pace(3, 1), '2 hours', 'and two hours once they fail');
 select is(hubspot_sync.poll_due(), '1 hour 59 minutes', 'within a minute');
 update hubspot_sync.settings set value = 'fast' where key = 'profile';
 select is(hubspot_sync.poll_due(), '14 minutes', 'a change of the profile counts at once');

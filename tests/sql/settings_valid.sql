@@ -1,5 +1,5 @@
 begin;
-select plan(90);
+select plan(92);
 
 create temp table before as table hubspot_sync.settings;
 create function pg_temp.set_to(p_key text, p_value text) returns text language plpgsql as $$
@@ -41,7 +41,8 @@ select is(pg_temp.set_to(t.key, t.value), t.came, format('%s = %L: %s', t.key, l
     ('stream_length', null, '22023'), ('stream_length', 'all', '22023'),
     ('poll_overlap', null, '22023'), ('poll_overlap', 'some', '22023'),
     ('poll_recent', null, '22023'), ('poll_every_min', '', '22023'),
-    ('poll_every_max', 'often', '22023')
+    ('poll_every_max', 'often', '22023'),
+    ('read_after', 'soon', '22023')
   ) as t (key, value, came);
 select results_eq('table hubspot_sync.settings', 'table before', 'a refusal changes nothing');
 select is(pg_temp.set_to(t.key, t.value), 'taken', format('%s = %L is taken', t.key, t.value))
@@ -76,7 +77,7 @@ select is(pg_temp.set_to(t.key, t.value), '22023',
     ('backoff_base', '-1 second'), ('backoff_base', '0'), ('backoff_max', '0'), ('longest_request', '-1 second'),
     ('retention_queue', '-1 day'), ('retention_errors', 'infinity'),
     ('poll_overlap', '299 seconds'), ('poll_recent', '-1 day'), ('poll_every_min', '0'),
-    ('poll_every_max', '-1 hour'), ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')
+    ('poll_every_max', '-1 hour'), ('read_after', '-1 hour'), ('urgent_reserve', '-1'), ('daily_call_cap', '-1'), ('counted_within', '-1 second')
   ) as t (key, value);
 rollback to sound;
 -- The exams' starts follow the zone, whoever changes it.

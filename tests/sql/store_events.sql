@@ -1,5 +1,5 @@
 begin;
-select plan(42);
+select plan(44);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -54,6 +54,17 @@ select is(pg_temp.store(pg_temp.event(), pg_temp.event('{"attemptNumber": 1}'),
           '2 stored, 1 known, 0 ignored', 'a request may hold an event twice');
 select is(pg_temp.store(variadic array[]::jsonb[]), '0 stored, 0 known, 0 ignored',
           'and none at all');
+delete from hubspot_sync.webhook_inbox;
+
+-- What is known ------------------------------------------------------------------------------
+insert into hubspot_sync.hubspot_mock_exams (hubspot_id, capacity) values ('501', 3);
+insert into hubspot_sync.sync_shadow (record, table_name, properties)
+select e.id, 'hubspot_mock_exams', '{"attendance": "Yes"}' from hubspot_sync.hubspot_mock_exams e;
+select is(pg_temp.store(pg_temp.event('{"objectTypeId": "2-2"}')),
+          '1 stored, 0 known, 0 ignored', 'an event that tells what is known is stored');
+select row_eq('select done, last_error from inbox',
+              row(true, 'HubSpot is known to hold what this event tells'::text),
+              'and asks for nothing');
 delete from hubspot_sync.webhook_inbox;
 
 -- Types ---------------------------------------------------------------------------------------

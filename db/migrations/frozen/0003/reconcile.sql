@@ -6,7 +6,9 @@ insert into hubspot_sync.settings values
   ('poll_recent', '7 days',
    'How long after its day an exam is recent, with its bookings; polls leave out the others.'),
   ('poll_every_min', '5 minutes', 'The interval between polls while webhooks fail.'),
-  ('poll_every_max', '1 hour', 'The interval between polls while webhooks arrive.');
+  ('poll_every_max', '1 hour', 'The interval between polls while webhooks arrive.'),
+  ('read_after', '100 minutes',
+   'In profile thrifty: how long what a webhook told may wait, to be read together with more.');
 
 create sequence hubspot_sync.reconciliation_runs;
 create table hubspot_sync.reconciliations (

@@ -23,11 +23,12 @@ as $$
 declare
   v_now timestamptz;
   v_epoch bigint;
+  v_lane text;
 begin
   perform hubspot_sync.require_readable(p_table);
   if p_limit is null or p_limit not between 0 and 10000
      or p_lease is null or p_lease not between '1 second' and '1 day'
-     or p_lane is null or p_lane not in ('urgent', 'bulk') then
+     or p_lane not in ('urgent', 'bulk') then
     raise exception 'cannot claim % records for % of lane %', p_limit, p_lease, left(p_lane, 100)
       using errcode = '22023',
             hint = 'Up to 10000 records, 1 second to 1 day, lane urgent or bulk.';
@@ -41,6 +42,8 @@ begin
                 and (s.until is null or s.paused_at <= v_now + interval '1 minute')) then
     return;
   end if;
+  v_lane := coalesce(
+    p_lane, case when hubspot_sync.reads_now(p_table) then 'bulk' else 'urgent' end);
   v_epoch := nextval('hubspot_sync.sync_epochs');
 
   return query
@@ -73,7 +76,7 @@ begin
       union all
       (select q.hubspot_id, q.id
          from hubspot_sync.webhook_inbox q
-        where p_lane = 'bulk'
+        where v_lane = 'bulk'
           and q.table_name = p_table
           and q.done_at is null
           and q.dead_at is null
@@ -140,7 +143,7 @@ begin
         on p_table = 'hubspot_mock_exams' and e.hubspot_id = m.hubspot_id
      order by m.lane desc, m.lead;
 
-  if not found and p_lane = 'bulk' then
+  if not found and p_lane is distinct from 'urgent' then
     -- Rows of the future were written while the clock was ahead: they need not wait for it.
     update hubspot_sync.webhook_inbox q
        set next_attempt_at = v_now
@@ -155,9 +158,10 @@ $$;
 
 comment on function hubspot_sync.claim_signals(text, integer, interval, text) is
   'Leases up to p_limit records of a table that are due to be read, for p_lease. p_lane: urgent '
-  'takes records with an urgent signal only, bulk all, those first. Answers nothing while the '
-  'table is paused. Answer with receive_records or fail_signals before the lease ends; else '
-  'another worker reads them. Raises 22023 for an unknown table, lane or impossible numbers.';
+  'takes records with an urgent signal only, bulk all, those first; null is bulk, or urgent while '
+  'reads_now says that the rest may wait. Answers nothing while the table is paused. Answer with '
+  'receive_records or fail_signals before the lease ends; else another worker reads them. Raises '
+  '22023 for an unknown table, lane or impossible numbers.';
 revoke execute on function hubspot_sync.claim_signals(text, integer, interval, text)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.claim_signals(text, integer, interval, text) to service_role;

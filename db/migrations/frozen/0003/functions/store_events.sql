@@ -49,7 +49,8 @@ begin
       select v.key, v.key || coalesce('/' || r.hubspot_id, '') as event_key, v.event,
              r.table_name, r.hubspot_id,
              coalesce(nullif(left(substring(v.event ->> 'subscriptionType' from '[^.]*$'), 50), ''),
-                      'unknown') as kind
+                      'unknown') as kind,
+             hubspot_sync.is_echo(r.table_name, r.hubspot_id, v.event) as echo
         from events v
         left join lateral hubspot_sync.event_records(v.event, p_types) r on true
     ), inserted as (
@@ -60,8 +61,9 @@ begin
              case when length(s.event::text) <= c_longest then s.event
                else jsonb_build_object('cut', left(s.event::text, c_longest)) end,
              s.event_key, v_now, v_now,
-             case when s.hubspot_id is null then v_now end,
+             case when s.hubspot_id is null or s.echo then v_now end,
              case
+               when s.echo then 'HubSpot is known to hold what this event tells'
                when s.hubspot_id is not null then null
                when jsonb_typeof(s.event) <> 'object' then 'this is no event'
                when s.kind = 'associationChange' then 'no booking is part of this association'
@@ -92,9 +94,9 @@ $$;
 comment on function hubspot_sync.store_events(jsonb, jsonb) is
   'Stores the events of a webhook request, each once however often it comes, as records to be '
   'read again. p_events: the array as it came. p_types: {objectTypeId: table}. An event that '
-  'names no such record is kept as done, with the reason; no event stops the others, and the '
-  'text of a long one is cut. Answers how many events were stored, were known already, and '
-  'cannot be used. Raises 22023 for what is no array, or unknown tables.';
+  'names no such record, or tells what is known, is kept as done, with the reason; no event stops '
+  'the others, and the text of a long one is cut. Answers how many events were stored, were known '
+  'already, and cannot be used. Raises 22023 for what is no array, or unknown tables.';
 revoke execute on function hubspot_sync.store_events(jsonb, jsonb)
   from public, anon, authenticated;
 grant execute on function hubspot_sync.store_events(jsonb, jsonb) to service_role;

@@ -11,7 +11,7 @@ declare
     'max_sync_attempts', 'profile', 'retention_queue', 'retention_errors', 'urgent_reserve',
     'daily_call_cap', 'hubspot_time_zone', 'counted_within', 'stream_length', 'notes',
     'notes_every', 'retention_inbox', 'deletions_a_day', 'poll_overlap', 'poll_recent',
-    'poll_every_min', 'poll_every_max'];
+    'poll_every_min', 'poll_every_max', 'read_after'];
   c_nullable constant text[] := array[
     'cancellation_cutoff', 'platform_schemas', 'daily_call_cap', 'counted_within',
     'hubspot_source_id'];
