@@ -23,6 +23,7 @@ from glue import (
     cli_sync,
     config,
     display,
+    display_demo,
     display_inbox,
     doctor,
 )
@@ -177,7 +178,7 @@ def demo_command(students: int, seed: int, as_json: bool) -> None:
     if as_json:
         print_json(figures)
     else:
-        display.demo(figures, analytics)
+        display_demo.demo(figures, analytics)
         display_inbox.conflicts(met, title="Where edits of both sides met")
     demo.judge(figures)
 

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from glue import budget, config, display, follow, importing
+from glue import budget, config, display, display_compared, follow, importing
 from glue.cli_parts import is_watched, json_option, print_json
 from glue.db import connect
 from glue.hubspot import HubSpot
@@ -54,7 +54,7 @@ def import_command(restart: bool, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(report) | {"reasons": refused})
     else:
-        display.imported(report, refused, watched=is_watched())
+        display_compared.imported(report, refused, watched=is_watched())
     if report.refused:
         click.echo(
             f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from glue import budget, config, display, follow
+from glue import budget, config, display, display_compared, follow
 from glue import poll as polling
 from glue import reconcile as reconciling
 from glue.cli_parts import is_watched, json_option, print_json, told
@@ -60,7 +60,7 @@ def poll(once: bool, now: bool, everything: bool, archived: bool, as_json: bool)
     if as_json:
         print_json(report.as_json())
     else:
-        display.polled(report, watched=is_watched())
+        display_compared.polled(report, watched=is_watched())
     if report.forbidden:
         sys.exit(77)
 
@@ -77,7 +77,9 @@ def _follow(settings: config.HubSpotConfig, as_json: bool) -> None:
                 hubspot.meter = budget.Budget(rpc)
                 report = polling.Poll(rpc, hubspot, stopped=stop.is_set).run()
             if report.queued or report.errors:
-                print_json(report.as_json()) if as_json else display.polled(report, watched=True)
+                print_json(report.as_json()) if as_json else display_compared.polled(
+                    report, watched=True
+                )
             return False
 
         follow.follow(
@@ -105,7 +107,7 @@ def reconcile(full: bool, listing: bool, as_json: bool) -> None:
     if listing:
         with connect(config.database_url()) as connection:
             rows = Rpc(connection).list_reconciliations(LISTED)
-        print_json({"reconciliations": rows}) if as_json else display.reconciliations(rows)
+        print_json({"reconciliations": rows}) if as_json else display_compared.reconciliations(rows)
         return
     stop = follow.stop_on_signals()
     with (
@@ -126,7 +128,7 @@ def reconcile(full: bool, listing: bool, as_json: bool) -> None:
     if as_json:
         print_json(report.as_json())
     else:
-        display.reconciled(report, watched=is_watched())
+        display_compared.reconciled(report, watched=is_watched())
     if report.forbidden:
         sys.exit(77)
     if report.drift or report.received.dead or report.drained.dead:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.bar import Bar
 from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import (
@@ -173,7 +172,7 @@ def queue_status(queue: list[dict[str, Any]], what: str = "outbox") -> None:
             age(row["oldest_urgent"]),
             "paused" if row["paused"] else "",
         )
-    _whole(table)
+    whole(table)
 
 
 def pauses(rows: list[dict[str, Any]]) -> None:
@@ -197,7 +196,7 @@ def changes(rows: list[dict[str, Any]], *, full: bool, group: str = "queue") -> 
     if not rows:
         plain("nothing")
         return
-    _whole(_table_of_changes(rows))
+    whole(_table_of_changes(rows))
     _errors_of(rows)
     if any(row["state"] == "dead" for row in rows):
         plain(
@@ -316,14 +315,14 @@ def preview(seen: Any, most: int) -> None:
                 age(row["age"]),
                 Text(_properties(row["properties"])),
             )
-        _whole(table)
+        whole(table)
     calls = f"{seen.calls} HubSpot {'call' if seen.calls == 1 else 'calls'}"
     plain(f"{len(seen.records)} records would be sent, in at least {calls}")
     if seen.more:
         plain(f"and more: only {most} of a table are looked at")
     if seen.stuck:
         plain("Not sent now:", "bold")
-        _whole(_table_of_changes(seen.stuck))
+        whole(_table_of_changes(seen.stuck))
         _errors_of(seen.stuck)
     pauses(seen.pauses)
 
@@ -353,7 +352,7 @@ def moment(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S%z")
 
 
-def _whole(table: Table) -> None:
+def whole(table: Table) -> None:
     """A table with nothing cut off or folded where no terminal's width limits it."""
     for column in table.columns:
         column.no_wrap = column.no_wrap or not out.is_terminal
@@ -405,89 +404,6 @@ def findings(rows: list[Any]) -> None:
             plain(f"     {'':<{widest}}  {row.hint}")
 
 
-def demo(figures: dict[str, Any], analytics: list[dict[str, Any]]) -> None:
-    """The demo's table and chart."""
-    f = figures
-    table = Table("", "", "", title="The rush", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    spent, expected = f["credits_spent"], f["credits_expected"]
-    calls, fewest = f["hubspot_calls"], f["hubspot_calls_minimum"]
-    for name, value, note in (
-        ("students at one exam, all at once", f["students"], f"{f['capacity']} seats"),
-        ("booked", f["booked"], f"{f['refused_full']} told it is full"),
-        ("overbooked", f["overbooked"], ""),
-        ("booked ones who sent their request again", f["replayed"], "nobody booked twice"),
-        ("other bookings that day", f["other_bookings"], f"{f['cancelled']} cancelled"),
-        ("credits spent", spent, f"{expected} expected"),
-        ("changes not yet in HubSpot", f["outbox_pending"], ""),
-        (
-            "the exam's bookings in HubSpot",
-            f["hubspot_bookings"],
-            f"{f['hubspot_duplicates']} duplicates",
-        ),
-        ("HubSpot calls, the import's included", calls, f"{fewest} at the least"),
-        (
-            "a value HubSpot refused, alone",
-            f["refused_by_hubspot"],
-            f"{f['redriven']} sent again by hand",
-        ),
-        ("events of bookings", f["events_logged"], f"{f['events_in_stream']} on the stream"),
-        (
-            "HubSpot's users edited meanwhile",
-            f["edits_there"],
-            f"{f['events_told']} events of webhooks",
-        ),
-        (
-            "credits given, here and there at once",
-            f["credits_given"],
-            f"{f['credits_arrived']} arrived",
-        ),
-        (
-            "bookings cancelled in HubSpot",
-            f["cancelled_there"],
-            f"{f['cancelled_here']} seats and credits back",
-        ),
-        ("records compared with HubSpot's", f["compared"], f"{f['drift']} differ"),
-        ("broken invariants", f["violations"], ""),
-        (
-            "a request took, in ms",
-            f"{f['p50_ms']:.0f}",
-            f"95 %: {f['p95_ms']:.0f}, slowest: {f['max_ms']:.0f}",
-        ),
-    ):
-        table.add_row(name, str(value), note)
-    out.print(table)
-
-    busy = [row for row in analytics if row["total_bookings"]]
-    types = sorted({row["mock_type"] for row in busy})
-    by = {(row["week"], row["mock_type"]): row for row in busy}
-    chart = Table(
-        title="Bookings per week of the exam, and how full its exams are",
-        title_justify="left",
-        box=None,
-    )
-    chart.add_column("week of", no_wrap=True)
-    for mock_type in types:
-        chart.add_column(mock_type, no_wrap=True, min_width=14)
-    most = max((row["total_bookings"] for row in busy), default=1)
-    for week in sorted({row["week"] for row in busy}):
-        cells = (by.get((week, mock_type)) for mock_type in types)
-        chart.add_row(f"{week:%d %b}", *(_bar(row, most) if row else "" for row in cells))
-    out.print(chart)
-
-
-def _bar(row: dict[str, Any], most: int) -> Table:
-    """A bar of bookings, their number, and how full the exams are."""
-    cell = Table.grid(padding=(0, 1))
-    used = row["avg_utilization"]
-    cell.add_row(
-        Bar(most, 0, row["total_bookings"], width=5),
-        f"{row['total_bookings']:>3} {'' if used is None else f'{used:>4.0%}'}",
-    )
-    return cell
-
-
 def events(seen: dict[str, Any]) -> None:
     """Where the log of events, the stream and its readers are."""
     table = Table("", "position", "behind", "pending", "consumers")
@@ -522,104 +438,3 @@ def letters(rows: list[dict[str, Any]]) -> None:
             Text(row["error"]),
         )
     out.print(table)
-
-
-def polled(report: Any, *, watched: bool) -> None:
-    """What a poll found. watched: else only what is wrong is told."""
-    if watched:
-        counts = ", ".join(
-            f"{TABLES[name]} {table.queued} of {table.checked}"
-            for name, table in report.tables.items()
-        )
-        again = "" if report.every is None else f"; next in {age(timedelta(seconds=report.every))}"
-        plain(f"to be read: {counts or 'nothing'}{again}")
-        for name in report.skipped:
-            plain(f"{TABLES[name]}: paused, not looked at", "yellow")
-    for error in report.errors:
-        plain(error, "yellow", err)
-
-
-def imported(report: Any, refused: list[dict[str, Any]], *, watched: bool) -> None:
-    """What an import brought, beside what is here; what could not be taken, on stderr."""
-    if watched:
-        table = Table("table", "in HubSpot", "applied", "refused", "here", "")
-        for column in table.columns[1:5]:
-            column.justify = "right"
-        for row in report.tables:
-            counts = (str(row[name]) for name in ("read", "applied", "refused", "here"))
-            table.add_row(TABLES[row["table_name"]], *counts, _remark(row))
-        _whole(table)
-    for row in refused:
-        name = f"{TABLES[row['table_name']]} {row['hubspot_id']}"
-        plain(f"{name}: {row['reason']}", "yellow", err)
-
-
-def _remark(row: dict[str, Any]) -> str:
-    """What a person should know of a table after an import."""
-    if row["seats_wrong"]:
-        return f"{row['seats_wrong']} seat counters are wrong: glue verify"
-    if row["unlinked"]:
-        return f"{row['unlinked']} without their exam or contact"
-    return "seat counters are right" if row["seats_wrong"] == 0 else ""
-
-
-# The columns of a comparison: what HubSpot has, what we have, what is left.
-COMPARED = {
-    "checked": "checked",
-    "equal": "equal",
-    "on_its_way": "on its way",
-    "differing": "differing",
-    "missing_here": "missing here",
-    "missing_there": "missing there",
-    "taken": "taken",
-    "compared": "compared",
-    "queued": "to send",
-    "sent": "sent",
-    "conflicts": "conflicts",
-    "drift": "drift",
-}
-
-
-def reconciled(report: Any, *, watched: bool) -> None:
-    """What a comparison found, and what became of it; drift on stderr."""
-    if watched:
-        table = Table("", *(TABLES[row["table_name"]] for row in report.tables))
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for name, title in COMPARED.items():
-            table.add_row(title, *(str(row[name]) for row in report.tables))
-        _whole(table)
-        if report.archived:
-            plain(f"{report.archived} found in HubSpot's recycling bin")
-        for name in report.skipped:
-            plain(f"{TABLES[name]}: paused, not compared", "yellow")
-    for error in (*report.errors, *report.received.errors, *report.drained.errors):
-        plain(error, "yellow", err)
-    for row in report.tables:
-        if row["drift"]:
-            plain(f"{TABLES[row['table_name']]}: {row['drift']} still differ", "red", err)
-
-
-def reconciliations(rows: list[dict[str, Any]]) -> None:
-    """The last comparisons, a line a table."""
-    if not rows:
-        plain("nothing was compared yet")
-        return
-    table = Table("run", "table", "began", "took", "of", "checked", "equal")
-    for title in ("differing", "missing", "taken", "to send", "sent", "conflicts", "drift"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        share = row["share_equal"]
-        table.add_row(
-            str(row["run"]),
-            TABLES[row["table_name"]],
-            moment(row["started_at"]),
-            age(row["took"]),
-            "all" if row["everything"] else "changed",
-            str(row["checked"]),
-            "" if share is None else f"{share:.3%}",
-            str(row["differing"]),
-            f"{row['missing_here']} / {row['missing_there']}",
-            *(str(row[name]) for name in ("taken", "queued", "sent", "conflicts", "drift")),
-        )
-    _whole(table)

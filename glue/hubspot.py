@@ -4,25 +4,19 @@ A retry is the outbox's business; here an answer becomes a value or an exception
 glue.errors. Batches hold at most 100 inputs (HubSpot's limit).
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import httpx
 
+from glue import answers
 from glue.config import API_VERSION, HubSpotConfig
-from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unauthorized, Unavailable
+from glue.errors import Rejected, Unavailable
 
 BATCH = 100
 SEARCH_PAGE = 200
-TOO_MANY = 429
-LOCKED = 423
-MIGRATING = 477
-ID = re.compile(r"[0-9]{1,20}")
-POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING")
 # The property that has a record's modified date, where it is not hs_lastmodifieddate.
 MODIFIED = {"contacts": "lastmodifieddate"}
 
@@ -144,8 +138,8 @@ class HubSpot:
         if archived:
             params["archived"] = "true"
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
-        following = _dict(_dict(body.get("paging")).get("next")).get("after")
-        return _dicts(body.get("results")), following
+        following = answers.as_dict(answers.as_dict(body.get("paging")).get("next")).get("after")
+        return answers.dicts(body.get("results")), following
 
     def get_property(self, object_type: str, name: str) -> dict[str, Any]:
         """A property's definition. Raises Rejected with status 404 where there is none."""
@@ -168,7 +162,7 @@ class HubSpot:
                 "limit": SEARCH_PAGE,
             },
         )
-        return _records(body)
+        return answers.records(body)
 
     def changed_since(
         self,
@@ -186,7 +180,7 @@ class HubSpot:
         modified = MODIFIED.get(object_type, "hs_lastmodifieddate")
         bounds = [(modified, "GTE", since), (modified, "LTE", until)]
         conditions = [
-            {"propertyName": name, "operator": operator, "value": str(_milliseconds(moment))}
+            {"propertyName": name, "operator": operator, "value": str(answers.milliseconds(moment))}
             for name, operator, moment in bounds
             if moment is not None
         ]
@@ -203,17 +197,18 @@ class HubSpot:
                 "limit": SEARCH_PAGE,
             },
         )
-        body = _object(answer)
+        body = answers.as_object(answer)
         rows = [
-            {"id": row["id"], "version": _moment(row.get("updatedAt"))} for row in _records(body)
+            {"id": row["id"], "version": answers.moment(row.get("updatedAt"))}
+            for row in answers.records(body)
         ]
         last = max((row["id"] for row in rows), key=int, default=None)
         if last is not None and after and int(last) <= int(after):
             raise Unavailable("HubSpot's search went back to ids it had passed", unanswered=False)
-        full = len(_dicts(body.get("results"))) >= SEARCH_PAGE
+        full = len(answers.dicts(body.get("results"))) >= SEARCH_PAGE
         if full and last is None:
             raise Unavailable("HubSpot's search found records without ids", unanswered=False)
-        return Changes(rows, last if full else None, _date(answer))
+        return Changes(rows, last if full else None, answers.date_of(answer))
 
     def count(self, object_type: str) -> int | None:
         """How many records of a type there are, as search tells; None where it does not."""
@@ -281,14 +276,14 @@ class HubSpot:
         body = self._send(
             "POST", path, json=request, **({"params": {"archived": "true"}} if archived else {})
         )
-        errors = _dicts(body.get("errors"))
+        errors = answers.dicts(body.get("errors"))
         named = {
             str(one)
             for error in errors
             if error.get("category") == "OBJECT_NOT_FOUND"
-            for one in _list(_dict(error.get("context")).get("ids"))
+            for one in answers.as_list(answers.as_dict(error.get("context")).get("ids"))
         }
-        return Lookup(_records(body), named if errors or body.get("numErrors") else None)
+        return Lookup(answers.records(body), named if errors or body.get("numErrors") else None)
 
     def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
         """The ids that each of at most 1,000 records is linked with, all pages of them."""
@@ -300,18 +295,18 @@ class HubSpot:
                 {"inputs": inputs},
             )
             inputs = []
-            for row in _dicts(body.get("results")):
-                record_id = str(_dict(row.get("from")).get("id"))
+            for row in answers.dicts(body.get("results")):
+                record_id = str(answers.as_dict(row.get("from")).get("id"))
                 targets = found.setdefault(record_id, [])
-                linked = [str(one.get("toObjectId")) for one in _dicts(row.get("to"))]
-                targets += [one for one in linked if ID.fullmatch(one)]
-                after = _dict(_dict(row.get("paging")).get("next")).get("after")
+                linked = [str(one.get("toObjectId")) for one in answers.dicts(row.get("to"))]
+                targets += [one for one in linked if answers.ID.fullmatch(one)]
+                after = answers.as_dict(answers.as_dict(row.get("paging")).get("next")).get("after")
                 if after:
                     inputs.append({"id": record_id, "after": after})
-            for error in _dicts(body.get("errors")):
+            for error in answers.dicts(body.get("errors")):
                 # Of a record without links HubSpot says so; anything else is no answer.
                 if error.get("category") != "OBJECT_NOT_FOUND":
-                    reason = f"HubSpot did not tell all links: {_reason(error)}"
+                    reason = f"HubSpot did not tell all links: {answers.reason_of(error)}"
                     raise Unavailable(reason, unanswered=False)
         return found
 
@@ -321,8 +316,8 @@ class HubSpot:
             f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/associate/default",
             {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]},
         )
-        if errors := _dicts(body.get("errors")):
-            raise Rejected(f"association refused: {_reason(errors[0])}", status=207)
+        if errors := answers.dicts(body.get("errors")):
+            raise Rejected(f"association refused: {answers.reason_of(errors[0])}", status=207)
 
     def dissociate(
         self, from_type: str, to_type: str, ends: Sequence[tuple[str, Sequence[str]]]
@@ -342,18 +337,18 @@ class HubSpot:
         body = self._post(
             f"/crm/objects/{API_VERSION}/{object_type}/batch/{verb}", {"inputs": list(inputs)}
         )
-        answer = BatchResult(_records(body))
-        for error in _dicts(body.get("errors")):
+        answer = BatchResult(answers.records(body))
+        for error in answers.dicts(body.get("errors")):
             context = error.get("context")
             traced = context.get("objectWriteTraceId") if isinstance(context, dict) else None
             if not traced:
-                answer.untraced = _reason(error)
+                answer.untraced = answers.reason_of(error)
                 continue
             for trace_id in traced if isinstance(traced, list) else [traced]:
-                answer.errors[str(trace_id)] = _reason(error)
+                answer.errors[str(trace_id)] = answers.reason_of(error)
                 if error.get("category") == "OBJECT_NOT_FOUND":
                     answer.missing.add(str(trace_id))
-                if existing := _existing_id(error):
+                if existing := answers.existing_id(error):
                     answer.existing[str(trace_id)] = existing
         return answer
 
@@ -379,10 +374,10 @@ class HubSpot:
             if answer is None:
                 meter.settle(ticket, None, {}, None)
             else:
-                meter.settle(ticket, answer.status_code, answer.headers, _policy(answer))
+                meter.settle(ticket, answer.status_code, answer.headers, answers.policy_of(answer))
 
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        return _object(self._answer(method, path, **request))
+        return answers.as_object(self._answer(method, path, **request))
 
     def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer, which is a success."""
@@ -399,132 +394,5 @@ class HubSpot:
                 unanswered=True,
             ) from error
         if not answer.is_success:
-            raise _failure(answer)
+            raise answers.failure(answer)
         return answer
-
-
-def _object(answer: httpx.Response) -> dict[str, Any]:
-    """The object of a success, empty where it has no body."""
-    asked = f"{answer.request.method} {answer.request.url.path}"
-    if not answer.content:
-        return {}
-    try:
-        body = answer.json()
-    except (ValueError, RecursionError) as error:
-        raise Unavailable(f"HubSpot's answer to {asked} is not JSON", unanswered=True) from error
-    if not isinstance(body, dict):
-        raise Unavailable(f"HubSpot's answer to {asked} is no object", unanswered=True)
-    return body
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def _moment(said: Any) -> str | None:
-    """A moment as HubSpot writes it, None where it is none with a time zone."""
-    try:
-        moment = datetime.fromisoformat(str(said))
-    except ValueError:
-        return None
-    return moment.isoformat() if moment.tzinfo else None
-
-
-def _date(answer: httpx.Response) -> datetime | None:
-    """The Date of an answer, which is cut to whole seconds: the end of its second."""
-    try:
-        moment = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except ValueError:
-        return None
-    return moment + timedelta(seconds=1) if moment.tzinfo else None
-
-
-def _failure(answer: httpx.Response) -> HubSpotError:
-    """The exception for an answer that is not 2xx."""
-    body = _body(answer)
-    status = answer.status_code
-    reason = f"HubSpot answered {status}: {_reason(body)}"
-    if body.get("correlationId"):
-        reason += f" (correlationId {in_line(body['correlationId'])})"
-    if status == httpx.codes.UNAUTHORIZED:
-        return Unauthorized(reason, "Check HUBSPOT_ACCESS_TOKEN.", status=status)
-    if status == httpx.codes.FORBIDDEN:
-        return Forbidden(reason, "Give the private app the scope it lacks.", status=status)
-    if status in (TOO_MANY, LOCKED, MIGRATING):
-        return RateLimited(reason, status=status, retry_after=_retry_after(answer, body))
-    if status < httpx.codes.BAD_REQUEST or status == httpx.codes.REQUEST_TIMEOUT:
-        return Unavailable(reason, status=status, unanswered=True)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        # A gateway's answer says nothing of the server behind it, which may still be at work.
-        return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
-    return Rejected(reason, status=status, existing_id=_existing_id(body))
-
-
-def _body(answer: httpx.Response) -> dict[str, Any]:
-    """The object of a body, empty where it is none."""
-    try:
-        body = answer.json()
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _policy(answer: httpx.Response) -> str | None:
-    """Which limit a 429 speaks of, where it says so."""
-    said = _body(answer).get("policyName") if answer.status_code == TOO_MANY else None
-    return said if said in POLICIES else None
-
-
-def _retry_after(answer: httpx.Response, body: dict[str, Any]) -> float:
-    """Seconds to wait: what HubSpot says, else what its policy implies."""
-    said = answer.headers.get("Retry-After", "")
-    if re.fullmatch(r"\d+(\.\d+)?", said):
-        return min(max(float(said), 1.0), 86_400.0)
-    if answer.status_code == LOCKED:
-        return 2.0
-    if body.get("policyName") == "DAILY":
-        return 900.0
-    return 1.0 if body.get("category") == "RATE_LIMITS" else 10.0
-
-
-def _existing_id(body: dict[str, Any]) -> str | None:
-    """The record that a conflict names. HubSpot tells it in its message alone."""
-    if body.get("category") != "CONFLICT":
-        return None
-    named = re.search(r"Existing ID: (\d+)", str(body.get("message")))
-    return named and named[1]
-
-
-def _reason(body: dict[str, Any]) -> str:
-    """The most telling text of an error body, in one line."""
-    return in_line(body.get("message") or body.get("category") or "no message")
-
-
-def in_line(said: Any) -> str:
-    """One line of what HubSpot said, without what Postgres cannot keep: NUL, half an emoji."""
-    text = str(said).replace("\0", "").encode(errors="replace").decode()
-    return " ".join(text.split())[:500]
-
-
-def _records(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The records of an answer, each with an id that can be one, as text, and its properties."""
-    found = []
-    for row in _dicts(body.get("results")):
-        if not isinstance(row.get("id"), bool) and ID.fullmatch(str(row.get("id"))):
-            found.append(row | {"id": str(row["id"]), "properties": _dict(row.get("properties"))})
-    return found
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects of what should be a list of objects."""
-    return [item for item in _list(value) if isinstance(item, dict)]
-
-
-def _list(value: Any) -> list[Any]:
-    """What should be a list, empty where it is none."""
-    return value if isinstance(value, list) else []
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    """What should be an object, empty where it is none."""
-    return value if isinstance(value, dict) else {}

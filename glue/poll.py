@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, time
 from typing import Any
 
+from glue.answers import ID
 from glue.errors import Forbidden, HubSpotError
-from glue.hubspot import ID, Changes, HubSpot
+from glue.hubspot import Changes, HubSpot
 from glue.records import ORDER, object_type
 from glue.rpc import CONTACTS, Rpc
 from glue.rpc_inbound import PollPass

@@ -7,8 +7,9 @@ it is tried again, in the database.
 
 from collections.abc import Callable, Sequence
 
+from glue.answers import in_line
 from glue.errors import Forbidden, HubSpotError, Rejected, Unauthorized, Unavailable
-from glue.hubspot import BATCH, BatchResult, HubSpot, in_line
+from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
 from glue.outcome import Outcome
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, ClaimedChange

@@ -1,7 +1,7 @@
 """What stops every worker at once: a wrong token, a missing scope, an outage; and for how long."""
 
+from glue.answers import MIGRATING
 from glue.errors import Forbidden, HubSpotError, LeaseEnding, RateLimited, Unauthorized, Unavailable
-from glue.hubspot import MIGRATING
 from glue.rpc import Rpc
 
 SCOPE_PAUSE = 900.0  # seconds until a wrong token or a missing scope is tried again

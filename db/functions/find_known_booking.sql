@@ -33,6 +33,10 @@ begin
         and v_booking.hubspot_id <> all (coalesce(v_former, '{}')) then
     raise unique_violation;
   end if;
+  -- What is known of the record before says nothing of how new this one is.
+  update hubspot_sync.sync_shadow s
+     set version = null, acknowledged = null, read_version = null
+   where s.record = v_booking.id and v_booking.hubspot_id is not null;
   update hubspot_sync.hubspot_bookings b set hubspot_id = v_id where b.id = v_booking.id;
   return v_booking.id;
 end;
