@@ -12,7 +12,8 @@ from typing import Any
 from glue.errors import Forbidden, HubSpotError
 from glue.hubspot import ID, Changes, HubSpot
 from glue.records import ORDER, object_type
-from glue.rpc import CONTACTS, PollPass, Rpc
+from glue.rpc import CONTACTS, Rpc
+from glue.rpc_inbound import PollPass
 from glue.weather import Weather
 
 

@@ -13,7 +13,8 @@ from glue.hubspot import BATCH, HubSpot, Lookup
 from glue.identity import Identity, same
 from glue.outcome import BUDGET_PAUSE
 from glue.records import BALANCES, FIGURE, MERGED, PROPERTIES, link
-from glue.rpc import CONTACTS, EXAMS, ClaimedSignal
+from glue.rpc import CONTACTS, EXAMS
+from glue.rpc_inbound import ClaimedSignal
 
 # HubSpot takes no more ids where it is to tell their history; an account perhaps fewer.
 WITH_HISTORY = 50

@@ -12,7 +12,7 @@ from glue.errors import Busy, DatabaseError, HubSpotError, Refused
 from glue.hubspot import BATCH
 from glue.reading import Reading, failure
 from glue.records import ORDER, storable
-from glue.rpc import ClaimedSignal
+from glue.rpc_inbound import ClaimedSignal
 from glue.worker import Worker
 
 # Records of a claim: as many as one read takes, and what was read is one transaction.

@@ -420,6 +420,28 @@ def test_a_booking_made_anew_after_its_contact_was_deleted_has_it_made_anew(
     assert links["contacts"] == [contact]
 
 
+def test_what_is_missing_from_a_contact_made_anew_in_part_was_taken_away_by_nobody(
+    world, exam, ann
+):
+    account, db = world.account, world.database
+    before = db.rows("select * from hubspot_sync.credit_ledger where reason <> 'opening'")
+    account.delete(CONTACTS, ann)
+    # As a worker leaves it that dies before it tells of the record it made.
+    anew = account.create(CONTACTS, student_id="ann", email="ann@example.com")
+    db.signal(OF[CONTACTS], ann, kind="deletion")
+    db.signal(OF[CONTACTS], anew)
+    ours = "select sj_credits, firstname, lastname from hubspot_sync." + OF[CONTACTS]
+    had = db.rows(ours + " where student_id = 'ann'")
+    assert had == [{"sj_credits": 5, "firstname": "Ann", "lastname": "Doe"}]
+    world.receive()
+    assert here(world, CONTACTS, anew, "student_id") == "ann"
+    assert db.rows(ours + " where student_id = 'ann'") == had
+    assert db.rows("select * from hubspot_sync.credit_ledger where reason <> 'opening'") == before
+    world.drain()
+    theirs = account.properties(CONTACTS, "student_id")["ann"]
+    assert {name: theirs[name] for name in had[0]} == {k: str(v) for k, v in had[0].items()}
+
+
 # Weather
 
 

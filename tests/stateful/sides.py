@@ -177,6 +177,12 @@ class Sides:
                 **OPENING,
             )
             self.opened[student] = OPENING
+        # Until it is learnt, nothing tells another application's entry from ours of the same value.
+        stage.rows(
+            "update hubspot_sync.settings set value = %(id)s where key = 'hubspot_source_id'"
+            " returning 1",
+            id=self.account.store.own.id,
+        )
         with self.hubspot() as hubspot:
             importing.run(self.rpc, hubspot)
 
@@ -301,12 +307,13 @@ class Sides:
         self.edits.pop((record.id, credit), None)
         self.added[student, credit] += value - seen
 
-    def archive(self, kind: str, key: str, who: Source) -> None:
-        """Somebody deletes a record there."""
+    def archive(self, kind: str, key: str, who: Source) -> bool:
+        """Somebody deletes a record there; whether there was one."""
         self.time.pass_by(1.0)
         if record := self.find(kind, key):
             self.account.store.archive(record, who)
             self.happened[f"{TABLES[kind]} archived"] += 1
+        return record is not None
 
     def restore(self, kind: str, key: str) -> None:
         """Somebody takes a record out of HubSpot's recycling bin."""

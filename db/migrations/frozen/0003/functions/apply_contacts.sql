@@ -24,6 +24,7 @@ declare
   v_version timestamptz;
   v_properties jsonb;
   v_take jsonb;
+  v_known boolean;
 begin
   applied := 0;
   refused := jsonb_build_object();
@@ -96,6 +97,8 @@ begin
         raise exception 'a balance is negative'
           using errcode = 'MBCRD', hint = 'Correct it in HubSpot: 0 or more.';
       end if;
+      v_known := exists (select from hubspot_sync.hubspot_contact_credits c
+                          where c.hubspot_id = v_record ->> 'id');
       perform hubspot_sync.find_merged_contact(v_record);
       select c.* into v_contact
         from hubspot_sync.hubspot_contact_credits c
@@ -147,6 +150,19 @@ begin
       else
         perform hubspot_sync.revive('hubspot_contact_credits', v_contact.id)
           where v_contact.deleted_at is not null;
+        -- Made anew, perhaps by us and in part: what is empty there was emptied by nobody.
+        if not v_known
+           and coalesce(v_record #>> '{properties,hs_merged_object_ids}', '') = '' then
+          perform hubspot_sync.resend_record('hubspot_contact_credits', v_contact.id)
+            where exists (
+              select from jsonb_each_text(v_record -> 'properties') t
+               where coalesce(t.value, '') = ''
+                 and hubspot_sync.contact_properties(v_contact) ->> t.key not in ('', '0'));
+          v_record := v_record || jsonb_build_object('properties', (
+            select coalesce(jsonb_object_agg(t.key, t.value), '{}')
+              from jsonb_each(v_record -> 'properties') t
+             where t.value #>> '{}' <> ''));
+        end if;
         select coalesce(jsonb_object_agg(p.key, p.value), '{}')
           into v_properties
           from jsonb_each(hubspot_sync.contact_properties(v_theirs)) p
