@@ -77,9 +77,10 @@ def _follow(settings: config.HubSpotConfig, as_json: bool) -> None:
                 hubspot.meter = budget.Budget(rpc)
                 report = polling.Poll(rpc, hubspot, stopped=stop.is_set).run()
             if report.queued or report.errors:
-                print_json(report.as_json()) if as_json else display_compared.polled(
-                    report, watched=True
-                )
+                if as_json:
+                    print_json(report.as_json())
+                else:
+                    display_compared.polled(report, watched=True)
             return False
 
         follow.follow(
