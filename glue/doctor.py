@@ -20,6 +20,10 @@ WEAKER = {
     BOOKINGS: "A creation that HubSpot answered too late may leave a booking there twice.",
     CONTACTS: "Contacts are searched before they are made; only their email keeps them apart.",
 }
+UNKNOWN = (
+    "Until a write of ours was read there, another application's edit of a balance may pass for"
+    " ours where the value is one we sent. The setting hubspot_source_id may be given by hand."
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,16 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
         rpc = Rpc(connection)
         broken = [check["name"] for check in rpc.verify() if check["violations"]]
         status, pauses, inbox = rpc.queue_status(), rpc.list_pauses(), rpc.inbox_status()
+        source = rpc.known_source()
         version = connection.info.server_version // 10_000
     if broken:
         names = ", ".join(broken)
         yield Finding("Postgres", False, f"broken invariants: {names}", "Run «glue verify».")
     else:
         yield Finding("Postgres", True, f"version {version}, every invariant holds")
+    if source is None:
+        seen = "our id in HubSpot's history is not known yet"
+        yield Finding("balances", True, seen, UNKNOWN, warning=True)
     if dead := sum(row["dead"] for row in status):
         hint = "«glue queue list --state dead» says why."
         yield Finding("dead letters", False, str(dead), hint)

@@ -87,6 +87,10 @@ class InboundCalls(Calls):
         """Conflicts, newest first; see hubspot_sync.list_conflicts."""
         return self.call("hubspot_sync.list_conflicts", p_limit=limit, p_before=before)
 
+    def known_source(self) -> str | None:
+        """By what id HubSpot's history tells our writes, None while that is not known."""
+        return self.value("hubspot_sync.known_source")
+
     def inbox_status(self) -> list[dict[str, Any]]:
         """What is open in the inbox, a row a table."""
         return self.call("hubspot_sync.inbox_status")

@@ -455,7 +455,7 @@ OF_THE_GLUE = {
     "finish_reconciliation", "list_reconciliations",
     "begin_import", "import_page", "finish_import", "import_summary", "list_refused",
     "store_signals", "claim_signals", "fail_signals", "receive_records", "list_signals",
-    "list_conflicts",
+    "list_conflicts", "known_source",
     "show_signal", "retry_signals", "discard_signals", "inbox_status",
     "is_thrifty",
 }  # fmt: skip
