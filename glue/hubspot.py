@@ -145,6 +145,8 @@ class HubSpot:
             params["archived"] = "true"
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
         following = _dict(_dict(body.get("paging")).get("next")).get("after")
+        if following and following == after:
+            raise Unavailable("HubSpot's list does not go on", unanswered=False)
         return _dicts(body.get("results")), following
 
     def get_property(self, object_type: str, name: str) -> dict[str, Any]:
@@ -299,7 +301,7 @@ class HubSpot:
                 f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/read",
                 {"inputs": inputs},
             )
-            inputs = []
+            asked, inputs = inputs, []
             for row in _dicts(body.get("results")):
                 record_id = str(_dict(row.get("from")).get("id"))
                 targets = found.setdefault(record_id, [])
@@ -308,6 +310,10 @@ class HubSpot:
                 after = _dict(_dict(row.get("paging")).get("next")).get("after")
                 if after:
                     inputs.append({"id": record_id, "after": after})
+                    if inputs[-1] in asked:
+                        raise Unavailable(
+                            "HubSpot's list of links does not go on", unanswered=False
+                        )
             for error in _dicts(body.get("errors")):
                 # Of a record without links HubSpot says so; anything else is no answer.
                 if error.get("category") != "OBJECT_NOT_FOUND":
