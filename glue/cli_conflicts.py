@@ -10,7 +10,9 @@ from glue.rpc import Rpc
 
 @click.command
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, help="Those before the conflict with this id.")
+@click.option(
+    "--before", type=click.IntRange(1, 2**63 - 1), help="Those before the conflict with this id."
+)
 @json_option
 def conflicts(limit: int, before: int | None, as_json: bool) -> None:
     """Show which edits met one of the other side, newest first: both values, and the decision.

@@ -132,7 +132,16 @@ def reconcile(full: bool, listing: bool, as_json: bool) -> None:
         display_compared.reconciled(report, watched=is_watched())
     if report.forbidden:
         sys.exit(77)
+    if report.stopped:
+        click.echo(
+            "stopped before the end: the next comparison begins where this one did", err=True
+        )
+        sys.exit(75)
     if report.drift or report.received.dead or report.drained.dead:
         sys.exit(1)
-    if stop.is_set() or report.received.failed or report.drained.failed:
+    if report.skipped:
+        names = ", ".join(display.TABLES[table] for table in report.skipped)
+        click.echo(f"paused, not compared: {names}. «glue queue status» says why", err=True)
+        sys.exit(75)
+    if report.received.failed or report.drained.failed:
         sys.exit(75)

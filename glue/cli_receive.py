@@ -49,7 +49,7 @@ def receive(once: bool, seconds: float | None, lease: float, as_json: bool) -> N
 
     \b
     Examples:
-      glue receive --once            # cron: */5 * * * *
+      glue receive --once            # cron: */2 * * * *
       glue receive --once --for 200  # ends before the next run begins
       glue receive --follow          # a service; SIGTERM ends it after the batch in hand
       glue receive --once --json

@@ -9,7 +9,9 @@ from psycopg.rows import dict_row
 
 from glue.errors import Busy, ConfigError, DatabaseError, Refused, SchemaMissing
 
-NOT_UNICODE = "22021"  # psycopg finds it before Postgres does
+# psycopg finds these before Postgres does.
+NOT_UNICODE = "22021"
+TOO_DEEP = "54001"
 
 
 def connect(url: str, *, timeout: int = 10) -> psycopg.Connection:
@@ -44,6 +46,8 @@ def translated() -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise Refused(NOT_UNICODE, "what was given is no text: it is not Unicode") from error
+    except RecursionError as error:
+        raise Refused(TOO_DEEP, "what was given is nested too deeply") from error
     except psycopg.Error as error:
         diagnosis = error.diag
         code = diagnosis.sqlstate or ""

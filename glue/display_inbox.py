@@ -84,7 +84,7 @@ def conflicts(rows: list[dict[str, Any]], *, title: str | None = None) -> None:
         plain("no conflicts")
         return
     table = Table(title=title, title_justify="left")
-    for column in ("record", "field", "here", "in HubSpot", "decision"):
+    for column in ("id", "record", "field", "here", "in HubSpot", "decision"):
         table.add_column(column, overflow="fold")
     for row in rows:
         record = (
@@ -97,5 +97,5 @@ def conflicts(rows: list[dict[str, Any]], *, title: str | None = None) -> None:
             row["hubspot_value"],
             row["decision"],
         )
-        table.add_row(*(Text(value or "") for value in values))
+        table.add_row(str(row["id"]), *(Text(value or "") for value in values))
     out.print(table)

@@ -139,6 +139,8 @@ class HubSpot:
             params["archived"] = "true"
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
         following = answers.as_dict(answers.as_dict(body.get("paging")).get("next")).get("after")
+        if following and following == after:
+            raise Unavailable("HubSpot's list does not go on", unanswered=False)
         return answers.dicts(body.get("results")), following
 
     def get_property(self, object_type: str, name: str) -> dict[str, Any]:
@@ -294,7 +296,7 @@ class HubSpot:
                 f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/read",
                 {"inputs": inputs},
             )
-            inputs = []
+            asked, inputs = inputs, []
             for row in answers.dicts(body.get("results")):
                 record_id = str(answers.as_dict(row.get("from")).get("id"))
                 targets = found.setdefault(record_id, [])
@@ -303,6 +305,9 @@ class HubSpot:
                 after = answers.as_dict(answers.as_dict(row.get("paging")).get("next")).get("after")
                 if after:
                     inputs.append({"id": record_id, "after": after})
+                    if inputs[-1] in asked:
+                        reason = "HubSpot's list of links does not go on"
+                        raise Unavailable(reason, unanswered=False)
             for error in answers.dicts(body.get("errors")):
                 # Of a record without links HubSpot says so; anything else is no answer.
                 if error.get("category") != "OBJECT_NOT_FOUND":

@@ -30,7 +30,7 @@ MORE = {EXAMS: (FIGURE,)}
 @dataclass
 class ReconcileReport:
     """run: its number. tables: as reconciliations has them. skipped: paused ones. archived: found
-    in HubSpot's recycling bin. whole: all was compared. forbidden: a scope is missing."""
+    in HubSpot's recycling bin. forbidden: a scope is missing. stopped: before the end."""
 
     run: int
     tables: list[dict[str, Any]] = field(default_factory=list)
@@ -39,6 +39,7 @@ class ReconcileReport:
     received: ReceiveReport = field(default_factory=ReceiveReport)
     drained: DrainReport = field(default_factory=DrainReport)
     forbidden: bool = False
+    stopped: bool = False
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -98,7 +99,9 @@ class Reconcile:
             self._outgoing(report.run, table)
         if asks:
             self._settle(report)
-        report.tables = self._rpc.finish_reconciliation(report.run)
+        left_out = list(ORDER) if self._stopped() or report.forbidden else report.skipped
+        report.stopped = self._stopped()
+        report.tables = self._rpc.finish_reconciliation(report.run, left_out)
         return report
 
     def _tables(self, report: ReconcileReport) -> Iterator[str]:

@@ -233,9 +233,13 @@ class InboundCalls(Calls):
             p_limit=limit,
         )[0]
 
-    def finish_reconciliation(self, run: int) -> list[dict[str, Any]]:
+    def finish_reconciliation(self, run: int, left_out: list[str]) -> list[dict[str, Any]]:
         """What a comparison found and what became of it, a row a table."""
-        return self.call("hubspot_sync.finish_reconciliation", p_run=run)
+        return self.call(
+            "hubspot_sync.finish_reconciliation",
+            p_run=run,
+            p_left_out="{" + ",".join(left_out) + "}",
+        )
 
     def list_reconciliations(self, limit: int) -> list[dict[str, Any]]:
         """The last comparisons, a row a table."""

@@ -1,4 +1,6 @@
--- Adds, in one statement each, the contacts of a page that nobody here knows.
+-- Adds, in one statement each, the contacts of a page that nobody here knows. Those of one student
+-- are left to be looked at one by one: two spellings of an email are one person, which no unique
+-- constraint sees.
 create or replace function hubspot_sync.add_contacts(p_records jsonb)
   returns text[]
   language plpgsql
@@ -20,9 +22,12 @@ begin
                         where k.hubspot_id = r.value ->> 'id')
   ), unknown as (
     select p.record, p.c
-      from parsed p
+      from (select o.record, o.c,
+                   count(*) over (partition by (o.c).student_id, lower((o.c).email)) as times
+              from parsed o) p
      where (p.c).student_id is not null
        and (p.c).email is not null
+       and p.times = 1
        and not exists (select from hubspot_sync.hubspot_contact_credits k
                         where k.student_id = (p.c).student_id
                           and lower(k.email) = lower((p.c).email))

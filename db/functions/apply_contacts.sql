@@ -23,6 +23,7 @@ declare
   v_shadow hubspot_sync.sync_shadow;
   v_version timestamptz;
   v_properties jsonb;
+  v_missing text[];
   v_take jsonb;
   v_known boolean;
 begin
@@ -91,6 +92,9 @@ begin
   loop
     begin
       v_theirs := hubspot_sync.parse_contact(v_record);
+      v_missing := array_remove(array[
+        case when v_theirs.student_id is null then 'student_id' end,
+        case when v_theirs.email is null then 'email' end], null);
       v_version := hubspot_sync.parse_moment(v_record ->> 'updatedAt', 'updatedAt');
       if least(v_theirs.sj_credits, v_theirs.cs_credits, v_theirs.sjmini_credits,
                v_theirs.mock_discussion_token, v_theirs.shared_mock_credits) < 0 then
@@ -114,7 +118,6 @@ begin
         -- Whom we know keeps a name: it is written there again.
         v_theirs.student_id := coalesce(v_theirs.student_id, v_contact.student_id);
         v_theirs.email := coalesce(v_theirs.email, v_contact.email);
-        perform hubspot_sync.resend_record('hubspot_contact_credits', v_contact.id);
       end if;
       if v_version < v_shadow.version then
         stale := stale || v_theirs.hubspot_id;
@@ -167,11 +170,26 @@ begin
           into v_properties
           from jsonb_each(hubspot_sync.contact_properties(v_theirs)) p
          where v_record -> 'properties' ? p.key;
+        v_properties := v_properties - v_missing;
         -- Without their history balances are not taken, and count as not read.
         v_take := hubspot_sync.merge_record(
           'hubspot_contact_credits', v_contact.id, hubspot_sync.contact_properties(v_contact),
           v_properties, v_version,
           case when v_record ? 'propertiesWithHistory' then 'read' end) -> 'take';
+        if v_known and v_missing <> '{}' then
+          perform hubspot_sync.note_shadow('hubspot_contact_credits', jsonb_build_array(
+            jsonb_build_object('record', v_contact.id, 'version', v_version, 'properties', (
+              select jsonb_object_agg(m.field, '') from unnest(v_missing) m (field)))));
+          insert into hubspot_sync.sync_conflicts
+            (entity, record, field, postgres_value, hubspot_value, decision)
+          select 'hubspot_contact_credits', v_contact.id, m.field,
+                 hubspot_sync.contact_properties(v_contact) ->> m.field, '',
+                 'ours: no student is without it, so it is sent once more'
+            from unnest(v_missing) m (field);
+          insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
+          select 'hubspot_contact_credits', v_contact.id, 'resend', jsonb_object_agg(m.field, null)
+            from unnest(v_missing) m (field);
+        end if;
         perform set_config('hubspot_sync.ledger_reason', 'hubspot', true);
         update hubspot_sync.hubspot_contact_credits c
            set student_id = case when v_take ? 'student_id'

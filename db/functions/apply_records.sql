@@ -5,6 +5,7 @@
 -- of them may hold. A record is merged by merge_record; one that was read before what is known
 -- already is left alone, and answered, so that it is read again. What brings nothing new is taken
 -- all at once (confirm_records); that its rows were looked at is noted last, and waits for nobody.
+-- A modified date far ahead of our clock is not believed: all that came later would count as older.
 create or replace function hubspot_sync.apply_records(
   p_table text,
   p_records jsonb,
@@ -18,6 +19,8 @@ create or replace function hubspot_sync.apply_records(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- A zone may be 15 hours away.
+  v_latest text := to_char(hubspot_sync.clock() + interval '1 day', 'YYYY-MM-DD"T"HH24:MI:SS');
   v_odd jsonb;
   v_records jsonb;
   v_id text;
@@ -36,7 +39,11 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('hubspot_sync.take_from_hubspot', 0));
   -- What HubSpot says is not told to it in a note.
   perform set_config('hubspot_sync.source', 'hubspot', true);
-  select coalesce(jsonb_agg(r.value) filter (where r.readable), '[]'),
+  select coalesce(jsonb_agg(case
+                    when r.value ->> 'updatedAt' ~ '^[0-9]{4}-'
+                         and r.value ->> 'updatedAt' collate "C" > v_latest
+                      then r.value - 'updatedAt'
+                    else r.value end) filter (where r.readable), '[]'),
          coalesce(jsonb_object_agg(coalesce(left(r.value ->> 'id', 500), ''), '22023: no id, or no'
                     ' properties') filter (where not r.readable), '{}')
     into v_records, v_odd

@@ -2,7 +2,10 @@
 --
 -- Drift is what is left although nobody is at it: dead letters, and what is due. What a worker has
 -- in hand, or tries again later, is on its way; in profile thrifty also what the next push sends.
-create or replace function hubspot_sync.finish_reconciliation(p_run bigint)
+create or replace function hubspot_sync.finish_reconciliation(
+  p_run bigint,
+  p_left_out text[] default '{}'
+)
   returns setof hubspot_sync.reconciliations
   language plpgsql
   volatile
@@ -48,7 +51,9 @@ begin
      group by r.table_name
   )
   update hubspot_sync.reconciliations r
-     set finished_at = v_now,
+     -- What was left out in part is looked at from the same moment next time.
+     set finished_at = case when r.table_name <> all (coalesce(p_left_out, '{}'))
+           then v_now end,
          taken = l.taken,
          -- Of what is open now some may have come since.
          sent = r.queued - least(r.queued, l.open + l.dead),
@@ -70,9 +75,10 @@ begin
 end;
 $$;
 
-comment on function hubspot_sync.finish_reconciliation(bigint) is
-  'Ends the comparison p_run and answers its rows: what of its findings was taken and sent, the '
+comment on function hubspot_sync.finish_reconciliation(bigint, text[]) is
+  'Ends the comparison p_run, of which the tables p_left_out were not compared whole, and answers '
+  'its rows: what of its findings was taken and sent, the '
   'conflicts decided meanwhile, and the drift that is left.';
-revoke execute on function hubspot_sync.finish_reconciliation(bigint)
+revoke execute on function hubspot_sync.finish_reconciliation(bigint, text[])
   from public, anon, authenticated;
-grant execute on function hubspot_sync.finish_reconciliation(bigint) to service_role;
+grant execute on function hubspot_sync.finish_reconciliation(bigint, text[]) to service_role;

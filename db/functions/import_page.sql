@@ -23,7 +23,10 @@ begin
     into v_answer
     from hubspot_sync.apply_records(p_table, p_records) a;
   applied := v_answer.applied;
-  refused := (select count(*)::integer from jsonb_object_keys(v_answer.refused));
+  -- Who is no student is nobody's fault.
+  refused := (select count(*)::integer
+                from jsonb_each_text(v_answer.refused) r
+               where r.value <> '22023: student_id is missing');
   perform hubspot_sync.store_signals(p_table, v_answer.stale, 'stale')
     where cardinality(v_answer.stale) > 0;
   select s.state into v_state

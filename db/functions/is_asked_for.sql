@@ -12,14 +12,16 @@ create or replace function hubspot_sync.is_asked_for(
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
-    select from (select w.table_name, w.event, w.epoch, w.next_attempt_at, w.dead_at
+    select from (select w.table_name, w.epoch, w.next_attempt_at, w.dead_at,
+                        -- What HubSpot's events call so is not ours to read.
+                        case when w.event_key is null then w.event ->> 'version' end as version
                    from hubspot_sync.webhook_inbox w
                   where w.hubspot_id = p_id and w.done_at is null
                  offset 0) w
      where w.table_name = p_table
        and case
              when w.dead_at is not null
-             then coalesce((w.event ->> 'version')::timestamptz, w.dead_at) >= p_version
+             then coalesce(w.version::timestamptz, w.dead_at) >= p_version
              else w.epoch is null or w.next_attempt_at <= hubspot_sync.clock()
            end);
 $$;

@@ -41,7 +41,9 @@ begin
                         e.value -> 'objectId', e.value -> 'eventId', e.value -> 'occurredAt',
                         e.value -> 'propertyName', e.value -> 'primaryObjectId',
                         e.value -> 'newObjectId', e.value -> 'fromObjectId',
-                        e.value -> 'toObjectId', e.value -> 'associationRemoved')
+                        e.value -> 'toObjectId', e.value -> 'associationRemoved',
+                        -- Records of two types may have the same id.
+                        e.value -> 'objectTypeId')
                     else e.value - 'attemptNumber'
                   end::text, 'UTF8')), 'hex')) k (key)
        group by k.key

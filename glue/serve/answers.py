@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 LARGEST_BODY = 1_000_000
+PATHS = ("/webhooks/hubspot", "/sync/", "/door/exams", "/door/contacts", "/healthz", "/readyz")
+QUOTES_NOTHING = ("/webhooks/hubspot", "/healthz", "/readyz")
 SLOWEST_BODY = 10.0  # seconds in which a body must have arrived
 
 
@@ -26,7 +28,7 @@ class Refusal(Exception):
         self, status: int, code: str, message: str, hint: str, detail: str = "", *, why: str = ""
     ) -> None:
         super().__init__(message)
-        self.why = why or message
+        self.why = why
         self.status = status
         self.code = code
         self.message = message
@@ -79,9 +81,11 @@ def handlers(log: Log) -> dict[type[Exception], Callable]:
     """How exceptions are answered and logged: never a body, never a secret."""
 
     def told(request: Request, refusal: Refusal) -> JSONResponse:
-        # What stands in the path is the caller's: as much of it as fits a line, escaped.
-        path = ascii(request.url.path[:60])[1:-1]
-        log(f"{request.method[:10]} {path} {refusal.status}: {refusal.why}")
+        # Of what was sent nothing is told: a path's own words, and where a refusal may quote what
+        # it refuses, its code.
+        path = next((one for one in PATHS if request.url.path.startswith(one)), "(no such path)")
+        said = refusal.message if path in QUOTES_NOTHING else refusal.code
+        log(f"{request.method[:10]} {path} {refusal.status}: {refusal.why or said}")
         return refusal.answer()
 
     async def refused(request: Request, error: Exception) -> JSONResponse:

@@ -14,7 +14,7 @@ POST   /_sandbox/properties/{type}             add or change a property, ``{"nam
 DELETE /_sandbox/properties/{type}/{name}      remove a property
 GET    /_sandbox/people                        what others do in the account, and have done
 POST   /_sandbox/people                        begin anew, ``{"seed": 7, "intensity": 0.2,
-                                               "weights": {}, "types": []}``
+                                               "weights": {}, "types": ["contact.creation"]}``
 POST   /_sandbox/people/act                    one action at once: drawn, or ``{"action": "merge"}``
 POST   /_sandbox/limits                        change limits, e.g. ``{"burst": 5}``; gives all
 POST   /_sandbox/clock                         ``{"advance_seconds": 10}``

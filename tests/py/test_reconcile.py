@@ -82,7 +82,7 @@ def test_what_the_outbox_still_holds_is_on_its_way_and_no_difference(world, exam
         run = rpc.begin_reconciliation(True)
         with world.hubspot() as hubspot:
             Reconcile(rpc, hubspot)._listed(run, "hubspot_bookings")
-        report = rpc.finish_reconciliation(run)
+        report = rpc.finish_reconciliation(run, [])
     booking = next(row for row in report if row["table_name"] == "hubspot_bookings")
     assert (booking["checked"], booking["on_its_way"], booking["differing"]) == (1, 1, 0)
     assert findings(world) == set()

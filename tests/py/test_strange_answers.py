@@ -12,9 +12,13 @@ import httpx
 import pytest
 from hubspot_world import BOOKINGS, CONTACTS, EXAMS, World
 
+from glue.config import HubSpotConfig
 from glue.db import connect
 from glue.drain import Drain
+from glue.errors import Unavailable
 from glue.hubspot import HubSpot
+from glue.importing import pages_of
+from glue.rpc import EXAMS as EXAMS_TABLE
 from glue.rpc import Rpc
 
 Spoil = Callable[[httpx.Request, httpx.Response], httpx.Response]
@@ -139,3 +143,28 @@ def test_an_exam_that_an_answer_does_not_name_is_not_made_a_second_time(world, e
     assert change["dead_at"] is not None
     assert change["last_error"] == "HubSpot's answer does not name this record"
     assert db.value("select hubspot_id from hubspot_sync.hubspot_mock_exams") == exam
+
+
+LISTS = {
+    "records": lambda hubspot: list(pages_of(hubspot, {EXAMS_TABLE: None})),
+    "links": lambda hubspot: hubspot.linked(BOOKINGS, CONTACTS, ["1"]),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_list_whose_cursor_stands_still_is_not_read_for_ever(kind):
+    asked = []
+    paging = {"paging": {"next": {"after": "7"}}}
+    page = {"results": [{"id": "7", "from": {"id": "1"}, "to": [], **paging}], **paging}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        assert len(asked) < 10
+        return httpx.Response(200, json=page)
+
+    config = HubSpotConfig("https://hubspot.invalid", "token", "2-1", "2-2")
+    with (
+        HubSpot(config, transport=httpx.MockTransport(answer)) as hubspot,
+        pytest.raises(Unavailable, match="does not go on"),
+    ):
+        LISTS[kind](hubspot)

@@ -7,7 +7,8 @@ from hubspot_world import BOOKINGS, CONTACTS, EXAM_TYPE, EXAMS, eventually, glue
 from serving import CLIENT_SECRET, event, serving
 
 from glue.db import connect
-from glue.parked import Parking
+from glue.incoming import read_events
+from glue.parked import Parking, move
 from glue.receive import Receive
 from glue.rpc import Rpc
 
@@ -93,3 +94,20 @@ def test_what_was_told_while_postgres_was_away_is_read_with_the_next_run(world, 
         "select location from hubspot_sync.hubspot_mock_exams where hubspot_id = %(exam)s",
         exam=exam,
     ) == "Leeds"  # fmt: skip
+
+
+def test_what_cannot_be_written_for_its_depth_is_set_aside(world, redis_url):
+    depth = 300
+    while True:  # the deepest that can be read: to write it takes more
+        try:
+            read_events(b"[" * depth + b"]" * depth)
+        except ValueError:
+            break
+        depth += 1
+    with connect(world.database.url) as connection, Parking(redis_url) as parking:
+        for one in range(depth - 20, depth):
+            parking.keep(b"[" * one + b"]" * one)
+        parking.keep(json.dumps([event(1, objectTypeId=EXAM_TYPE)]).encode())
+        moved = move(Rpc(connection), parking, {EXAM_TYPE: "hubspot_mock_exams"})
+        assert (moved.moved + moved.dead, parking.count()) == (21, 0)
+        assert moved.dead > 0

@@ -1,5 +1,5 @@
 begin;
-select plan(77);
+select plan(79);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable return timestamptz '2030-01-10 12:00+00';
@@ -282,6 +282,13 @@ select is(pg_temp.read('{"id": "B-30", "properties": {}}'::jsonb,
   '1/{"B-30": "22023: booking_id is missing", "B-31": "23505: another record of HubSpot''s has'
   ' this booking_id", "B-32": "22023: exam_date is no day: soon"}',
   'what cannot be taken is refused alone');
+select is(pg_temp.read(jsonb_build_object('id', 'B-40', 'properties', jsonb_build_object(
+            'booking_id', 'OLD-40', 'mock_exam_id', repeat('7', 120), 'student_id', 'S-8',
+            'student_email', '8@example.com', 'is_active', 'Cancelled')),
+            '{"id": "B-41", "properties": {"booking_id": "OLD-41"}}'), '2',
+          'a booking for what can be no exam stops nobody');
+select is_empty($$select from hubspot_sync.webhook_inbox i where length(i.hubspot_id) > 100$$,
+                'and nothing is asked for');
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');
 

@@ -1,5 +1,5 @@
 begin;
-select plan(37);
+select plan(39);
 
 create function pg_temp.contact(p_id text, p_properties jsonb) returns jsonb language sql as $$
   select jsonb_build_object('id', p_id, 'createdAt', '2029-01-01T08:00:00.000Z', 'properties',
@@ -147,6 +147,17 @@ select is((select s.properties ->> 'firstname' from hubspot_sync.sync_shadow s
              join hubspot_sync.hubspot_contact_credits c on c.id = s.record
             where c.hubspot_id = 'P-1'), 'Old',
           'HubSpot is believed to hold what was read');
+
+-- Two new records of one student in one page.
+select is((select count(*) from jsonb_object_keys((hubspot_sync.apply_records(
+            'hubspot_contact_credits', '[
+              {"id": "T-1", "properties": {"student_id": "T", "email": "t@example.com"}},
+              {"id": "T-2", "properties": {"student_id": "T", "email": "T@example.com"}},
+              {"id": "T-3", "properties": {"student_id": "T-3", "email": "t@example.com"}}]'
+            )).refused)), 1::bigint, 'of two new records of one student one is refused');
+select results_eq($$select hubspot_id from hubspot_sync.hubspot_contact_credits
+                     where hubspot_id like 'T-%' order by 1$$,
+                  $$values ('T-1'), ('T-3')$$, 'however its email is spelt');
 
 select * from finish();
 rollback;

@@ -1,6 +1,8 @@
 begin;
-select plan(24);
+select plan(27);
 
+create or replace function hubspot_sync.clock()
+  returns timestamptz language sql stable return timestamptz '2030-01-10 12:00+00';
 create function pg_temp.apply(p_table text, p_records jsonb) returns text language sql as $$
   select concat_ws('/', a.applied, nullif(a.refused, '{}'), nullif(a.stale, '{}'))
     from hubspot_sync.apply_records(p_table, p_records) a
@@ -77,6 +79,18 @@ select is(pg_temp.apply('hubspot_contact_credits', '[
 select is(pg_temp.apply('hubspot_contact_credits', '[
             {"id": "C-1", "properties": {"student_id": "S-1", "email": "ann@example.com",
              "firstname": "New"}}]'), '1', 'one that does not tell is believed');
+
+-- A moment that cannot be ----------------------------------------------------------------------
+select is(pg_temp.apply('hubspot_contact_credits', '[
+            {"id": "C-1", "updatedAt": "9999-12-31T00:00:00Z", "properties": {"student_id": "S-1",
+             "email": "ann@example.com", "firstname": "Newer"}}]'), '1',
+          'one that tells a moment far ahead is taken');
+select is(pg_temp.apply('hubspot_contact_credits', '[
+            {"id": "C-1", "updatedAt": "2030-01-01T11:00:00Z", "properties": {"student_id": "S-1",
+             "email": "ann@example.com", "firstname": "Newest"}}]'), '1',
+          'and makes none old that comes later');
+select is((select c.firstname from hubspot_sync.hubspot_contact_credits c
+            where c.hubspot_id = 'C-1'), 'Newest', 'whose values count');
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

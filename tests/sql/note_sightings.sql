@@ -1,5 +1,5 @@
 begin;
-select plan(19);
+select plan(20);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -95,6 +95,9 @@ insert into hubspot_sync.webhook_inbox (table_name, hubspot_id, kind, event, dea
 values ('hubspot_mock_exams', '8', 'creation', '{"eventId": 1}', '2030-01-01 12:00+00');
 select is(pg_temp.seen('8', '2030-01-01 11:59+00') || ', ' || pg_temp.seen('8', '2030-01-01 12:01+00'),
           '0 of 1, 1 of 1', 'a webhook''s dead letter stands for what was there when it died');
+insert into hubspot_sync.webhook_inbox (table_name, hubspot_id, kind, event, event_key, dead_at)
+values ('hubspot_mock_exams', '9', 'creation', '{"version": "next"}', 'k', '2030-01-01 12:00+00');
+select is(pg_temp.seen('9', '2030-01-01 12:01+00'), '1 of 1', 'whatever that calls its version');
 
 select throws_ok($$select hubspot_sync.note_sightings('sync_notes', '[]', 'poll')$$, '22023', null,
                  'of notes nothing is read');

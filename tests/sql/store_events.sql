@@ -1,5 +1,5 @@
 begin;
-select plan(44);
+select plan(45);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -52,6 +52,9 @@ delete from hubspot_sync.webhook_inbox;
 select is(pg_temp.store(pg_temp.event(), pg_temp.event('{"attemptNumber": 1}'),
                         pg_temp.event('{"eventId": 2}')),
           '2 stored, 1 known, 0 ignored', 'a request may hold an event twice');
+select is(pg_temp.store(pg_temp.event('{"eventId": 77}'),
+                        pg_temp.event('{"eventId": 77, "objectTypeId": "2-2"}')),
+          '2 stored, 0 known, 0 ignored', 'two types may have a record of the same id');
 select is(pg_temp.store(variadic array[]::jsonb[]), '0 stored, 0 known, 0 ignored',
           'and none at all');
 delete from hubspot_sync.webhook_inbox;

@@ -145,12 +145,13 @@ begin
    where e.id = any (v_exams)
      and s.exam = e.id
      and e.total_bookings is distinct from s.taken;
-  -- An exam that is not here yet is asked for; its booking finds it when it comes.
+  -- An exam that is not here yet is asked for; its booking finds it when it comes. What is too long
+  -- to be an id can be none of HubSpot's.
   perform hubspot_sync.store_signals('hubspot_mock_exams', array(
     select distinct b.mock_exam_id
       from jsonb_array_elements(p_records) r
       join hubspot_sync.hubspot_bookings b on b.hubspot_id = r.value ->> 'id'
-     where b.exam is null and b.mock_exam_id <> ''), 'missing');
+     where b.exam is null and length(b.mock_exam_id) between 1 and 100), 'missing');
 end;
 $$;
 

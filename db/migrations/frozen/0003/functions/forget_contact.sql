@@ -45,7 +45,17 @@ begin
      where c.id = any (v_contacts) and c.hubspot_id is not null
     union all
     select b.hubspot_id from hubspot_sync.hubspot_bookings b
-     where b.id = any (v_bookings) and b.hubspot_id is not null);
+     where b.id = any (v_bookings) and b.hubspot_id is not null
+    union
+    -- Those they had before they were merged or made anew.
+    select f.hubspot_id
+      from (select unnest(array[a.hubspot_id, a.old_values ->> 'hubspot_id',
+                                a.new_values ->> 'hubspot_id']) as hubspot_id
+              from hubspot_sync.supabase_audit_log a
+             where a.record = any (v_contacts)) f
+     where f.hubspot_id is not null
+       and not exists (select from hubspot_sync.hubspot_contact_credits c
+                        where c.hubspot_id = f.hubspot_id and c.id <> all (v_contacts)));
 
   -- HubSpot has the contact no more, and never will; of a booking it is told anew.
   insert into hubspot_sync.sync_shadow (record, table_name, properties)

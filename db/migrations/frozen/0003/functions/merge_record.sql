@@ -19,6 +19,9 @@ as $$
 declare
   v_known jsonb;
   v_let_be text[];
+  c_personal constant text[] := array[
+    'student_id', 'student_email', 'student_name', 'idempotency_key', 'dominant_hand',
+    'attending_location'];
   v_theirs jsonb := p_theirs;
   v_plan jsonb;
   v_again jsonb;
@@ -33,6 +36,13 @@ begin
   end if;
   if lower(v_theirs ->> 'student_email') = lower(p_ours ->> 'student_email') then
     v_theirs := v_theirs || jsonb_build_object('student_email', p_ours -> 'student_email');
+  end if;
+  -- Whom we forgot HubSpot may still name, until it has what is here: that is noted nowhere again.
+  if p_ours ->> 'student_email' like 'forgotten-%@forgotten.invalid' then
+    v_theirs := v_theirs || (
+      select coalesce(jsonb_object_agg(t.key, 'forgotten'), '{}')
+        from jsonb_each_text(v_theirs) t
+       where t.key = any (c_personal) and t.value <> '' and t.value <> p_ours ->> t.key);
   end if;
   -- What somebody gave up counts as held there; balances are merge_balances's, with their base.
   v_theirs := v_theirs - coalesce(v_let_be, '{}') - array(
@@ -72,7 +82,7 @@ begin
       (entity, record, field, postgres_value, hubspot_value, decision)
     select p_table, p_record, d.key, d.ours, d.theirs,
            case d.decision
-             when 'keep, conflict' then 'ours: it was changed here, too, and is on its way'
+             when 'keep, conflict' then 'ours: it is on its way from here'
              when 'send, conflict' then 'ours: it is Postgres''s, and is sent once more'
              else 'HubSpot''s: it was changed there later' end
       from decided d

@@ -135,6 +135,9 @@ begin
              and o.done_at is null
              and coalesce(o.dead_at, '-infinity') <> '-infinity'
            limit 1) is null;
+  v_refused := (select coalesce(jsonb_object_agg(r.key, r.value), '{}')
+                  from jsonb_each_text(v_refused) r
+                 where r.value <> c_no_student);
   return jsonb_build_object(
     'applied', v_applied, 'refused', v_refused, 'stale', to_jsonb(v_stale),
     'closed', cardinality(v_closed), 'dead', v_dead);
