@@ -235,7 +235,7 @@ begin
       when sqlstate '22023' or sqlstate 'MBCRD' then
         refused := refused || jsonb_build_object(
           v_record ->> 'id', sqlstate || ': ' || sqlerrm);
-      when program_limit_exceeded then
+      when program_limit_exceeded or numeric_value_out_of_range then
         refused := refused || jsonb_build_object(v_record ->> 'id', '22023: ' || sqlerrm);
     end;
   end loop;

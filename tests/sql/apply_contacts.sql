@@ -1,5 +1,5 @@
 begin;
-select plan(39);
+select plan(40);
 
 create function pg_temp.contact(p_id text, p_properties jsonb) returns jsonb language sql as $$
   select jsonb_build_object('id', p_id, 'createdAt', '2029-01-01T08:00:00.000Z', 'properties',
@@ -158,6 +158,19 @@ select is((select count(*) from jsonb_object_keys((hubspot_sync.apply_records(
 select results_eq($$select hubspot_id from hubspot_sync.hubspot_contact_credits
                      where hubspot_id like 'T-%' order by 1$$,
                   $$values ('T-1'), ('T-3')$$, 'however its email is spelt');
+
+-- Balances that are too large together.
+select applied from hubspot_sync.apply_records('hubspot_contact_credits', (
+  select jsonb_agg(jsonb_build_object('id', 'U-' || n, 'properties', jsonb_build_object(
+           'student_id', 'U-' || n, 'email', 'u@example.com', 'sj_credits', '999999999')))
+    from generate_series(1, 3) n));
+select results_eq(
+  $$select a.applied, a.refused from hubspot_sync.apply_records('hubspot_contact_credits', '[
+      {"id": "U-1", "properties": {"student_id": "U-1", "email": "u@example.com",
+       "sj_credits": "999999999", "hs_merged_object_ids": "U-2;U-3"}},
+      {"id": "U-4", "properties": {"student_id": "U-4", "email": "u@example.com"}}]') a$$,
+  $$values (1, '{"U-1": "22023: integer out of range"}'::jsonb)$$,
+  'a merge whose sum cannot be kept stops no other');
 
 select * from finish();
 rollback;
