@@ -14,7 +14,7 @@ POST   /_sandbox/properties/{type}             add or change a property, ``{"nam
 DELETE /_sandbox/properties/{type}/{name}      remove a property
 GET    /_sandbox/people                        what others do in the account, and have done
 POST   /_sandbox/people                        begin anew, ``{"seed": 7, "intensity": 0.2,
-                                               "weights": {}, "types": ["contact.creation"]}``
+                                               "weights": {}, "types": []}``
 POST   /_sandbox/people/act                    one action at once: drawn, or ``{"action": "merge"}``
 POST   /_sandbox/limits                        change limits, e.g. ``{"burst": 5}``; gives all
 POST   /_sandbox/clock                         ``{"advance_seconds": 10}``
@@ -30,8 +30,8 @@ POST   /_sandbox/records/{type}/{id}/links/{to}/{to_id}
 POST   /_sandbox/records/{type}/merge          ``{"primary", "merged", "new_id": false}``
 GET    /_sandbox/account                       ``{"portalId", "appId"}``
 GET    /_sandbox/webhooks                      where events go; how many are sent, pending, lost
-POST   /_sandbox/webhooks                      send them from now on, ``{"url", "secret", "types":
-                                               [], "seed": 7}`` and how; gives as GET does
+POST   /_sandbox/webhooks                      send them from now on, ``{"url", "secret",
+                                               "seed": 7}``, perhaps ``"types"``, and how
 DELETE /_sandbox/webhooks                      send no more
 =============================================  ==================================================
 

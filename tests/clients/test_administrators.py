@@ -18,6 +18,7 @@ FOR_ADMINISTRATORS = {
     "list_bookings": {},
     "list_exams": {},
     "mark_attendance": {"p_booking_id": "BK-20990101-AAAAAA", "p_attendance": "Yes"},
+    "request_sync": {"p_kind": "exam", "p_id": "9001"},
     "set_exam_capacity": {"p_mock_exam_id": "9001", "p_capacity": 1},
     "upsert_contact": {"p_student_id": "S000001", "p_email": "ada@example.org"},
     "upsert_exam": {"p_mock_exam_id": "9001"},

@@ -1,7 +1,7 @@
 -- The level of a transaction is set before its first query, so this file is one of its own.
 begin;
 set transaction isolation level repeatable read;
-select plan(25);
+select plan(26);
 
 insert into hubspot_sync.hubspot_mock_exams
   (hubspot_id, mock_type, exam_date, start_time, capacity, is_active)
@@ -26,6 +26,7 @@ insert into calls values
   ('grant_credits', $$'S-1', 'ann@example.com', 'sj_credits', 1, 'why'$$),
   ('mark_attendance', $$'OLD-1', 'Yes'$$),
   ('move_booking', $$'OLD-1', 'E-2'$$),
+  ('request_sync', $$'booking', 'OLD-1'$$),
   ('set_exam_capacity', $$'E-1', 5$$),
   ('upsert_contact', $$'S-2', 'bob@example.com'$$),
   ('upsert_exam', $$'E-3', 'Third', 'Mini-mock'$$);

@@ -35,6 +35,8 @@ $$;
 -- Numbers begin anew, so that pieces are known.
 alter sequence hubspot_sync.sync_queue_id_seq restart;
 alter sequence hubspot_sync.sync_errors_id_seq restart;
+alter sequence hubspot_sync.webhook_inbox_id_seq restart;
+alter sequence hubspot_sync.sync_errors_id_seq restart;
 
 select row_eq('select * from hubspot_sync.prune()', row(0, false)::api.task_result,
               'where nothing is there is nothing to delete');
