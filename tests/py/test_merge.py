@@ -283,7 +283,7 @@ def test_a_change_here_is_protected_until_hubspot_has_it(world, exam):
     settle(world)
     (theirs,) = world.account.records(EXAMS)
     assert theirs["properties"]["capacity"] == "44"
-    assert decisions(world, "capacity") == ["ours: it was changed here, too, and is on its way"]
+    assert decisions(world, "capacity") == ["ours: it is on its way from here"]
 
 
 # Records that come and go

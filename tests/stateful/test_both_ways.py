@@ -46,7 +46,7 @@ HAPPENED = {
     "api.set_exam_capacity",
     "api.upsert_contact",
     "decision: ours: it is Postgres's, and is sent once more",
-    "decision: ours: it was changed here, too, and is on its way",
+    "decision: ours: it is on its way from here",
     "hubspot_bookings archived",
     "hubspot_contact_credits archived",
     "hubspot_contact_credits restored",
