@@ -15,13 +15,17 @@ declare
   v_email text := lower(trim(p_record #>> '{properties,email}'));
   v_former text[] := array(
     select distinct trim(m.value)
-      from (select unnest(string_to_array(
-                     p_record #>> '{properties,hs_merged_object_ids}', ';')) as value
-            union all
-            select a.value from jsonb_array_elements_text(
-              case jsonb_typeof(p_record -> 'asked') when 'array' then p_record -> 'asked'
-                   else '[]' end) a) m
+      from unnest(string_to_array(
+             p_record #>> '{properties,hs_merged_object_ids}', ';')) m (value)
      where trim(m.value) not in ('', v_id));
+  -- A wrong answer must not make one of two people: under another id it is who has the same
+  -- student id or email.
+  v_asked text[] := array(
+    select a.value
+      from jsonb_array_elements_text(
+             case jsonb_typeof(p_record -> 'asked') when 'array' then p_record -> 'asked'
+                  else '[]' end) a
+     where a.value <> v_id);
   v_kept uuid;
   v_merged uuid;
 begin
@@ -35,6 +39,8 @@ begin
     select c.id into v_kept
       from hubspot_sync.hubspot_contact_credits c
      where c.hubspot_id = any (v_former)
+        or c.hubspot_id = any (v_asked)
+       and (c.student_id = v_student_id or lower(c.email) = v_email)
      order by c.student_id = v_student_id and lower(c.email) = v_email desc, c.created_at, c.id
      limit 1;
     if v_kept is null then
@@ -75,6 +81,6 @@ $$;
 
 comment on function hubspot_sync.find_merged_contact(jsonb) is
   'Gives HubSpot''s id of the record p_record to the contact here that it is of, merging those it '
-  'was merged from (hs_merged_object_ids, or asked: the ids under which it was read). All of them '
-  'are locked.';
+  'was merged from (hs_merged_object_ids); asked: other ids under which it was read, which count '
+  'for the same student alone. All of them are locked.';
 revoke execute on function hubspot_sync.find_merged_contact(jsonb) from public, anon, authenticated;

@@ -1,5 +1,5 @@
 begin;
-select plan(40);
+select plan(42);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable return timestamptz '2030-01-10 12:00+00';
@@ -190,6 +190,12 @@ select is(pg_temp.read(pg_temp.contact('C-30', 9, '{"student_id": "S-22b",
           'a record that answers for another id');
 select row_eq($$select hubspot_id, student_id from contact where student_id like 'S-22%'$$,
               row('C-30'::text, 'S-22b'::text), 'is that one');
+
+select is(pg_temp.read(pg_temp.contact('C-31', 9, '{"student_id": "S-31",
+             "email": "z@example.com"}') || '{"asked": ["C-30"]}'), '1',
+          'a record of somebody else that answers for an id');
+select is((select count(*) from contact where student_id in ('S-22b', 'S-31')), 2::bigint,
+          'makes no one of two');
 
 -- Made anew ------------------------------------------------------------------------------------
 update hubspot_sync.hubspot_contact_credits set deleted_at = hubspot_sync.clock()
