@@ -62,4 +62,5 @@ def import_command(restart: bool, as_json: bool) -> None:
         )
         sys.exit(1)
     if stop.is_set():
+        click.echo("stopped: the next import goes on behind the last page it took", err=True)
         sys.exit(75)

@@ -137,6 +137,8 @@ def reconcile(full: bool, listing: bool, as_json: bool) -> None:
             "stopped before the end: the next comparison begins where this one did", err=True
         )
         sys.exit(75)
+    if report.received.dead or report.drained.dead:
+        click.echo("dead letters: see «glue inbox list --state dead» and «glue queue …»", err=True)
     if report.drift or report.received.dead or report.drained.dead:
         sys.exit(1)
     if report.skipped:
