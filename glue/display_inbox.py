@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from glue.display import (
@@ -83,19 +83,19 @@ def conflicts(rows: list[dict[str, Any]], *, title: str | None = None) -> None:
     if not rows:
         plain("no conflicts")
         return
-    table = Table(title=title, title_justify="left")
-    for column in ("id", "record", "field", "here", "in HubSpot", "decision"):
+    table = Table(Column("id", no_wrap=True), Column("record", no_wrap=True), title=title)
+    table.title_justify = "left"
+    for column in ("field", "here", "in HubSpot", "decision"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        record = (
-            f"{TABLES.get(row['table_name'], row['table_name'])} {row['name'] or row['record']}"
+        kind = TABLES.get(row["table_name"], row["table_name"])
+        table.add_row(
+            str(row["id"]),
+            # What people call it is short; whose name is gone is known by its uuid.
+            Text(f"{kind}\n{row['name'] or row['record']}"),
+            *(
+                Text(row[value] or "")
+                for value in ("field", "postgres_value", "hubspot_value", "decision")
+            ),
         )
-        values = (
-            record,
-            row["field"],
-            row["postgres_value"],
-            row["hubspot_value"],
-            row["decision"],
-        )
-        table.add_row(str(row["id"]), *(Text(value or "") for value in values))
     out.print(table)
