@@ -1,5 +1,6 @@
 """`glue serve`: what it takes, what it refuses, and where an event is while Postgres is away."""
 
+import contextlib
 import json
 import random
 import shutil
@@ -61,7 +62,8 @@ def db(database_url, connect):
 
 @pytest.fixture
 def server(database_url, db):
-    with serving(database_url) as server:
+    # A slow machine is none of what these tests are about.
+    with serving(database_url, patience=8.0) as server:
         yield server
 
 
@@ -293,7 +295,7 @@ def test_a_length_that_is_none_is_refused(server, length):
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(database_url, db):
-    with serving(database_url, slowest_body=0.2) as server:
+    with serving(database_url, slowest_body=0.2, patience=60.0) as server:
         wire = Wire(server.url)
         wire.begin("Content-Length: 100")
         wire.send(b"[")
@@ -325,7 +327,7 @@ def test_without_postgres_events_wait_in_redis_and_are_moved_when_it_is_back(
         assert server.get("/readyz").json() == {
             "ready": True, "postgres": False, "redis": True, "parked": 30,
         }  # fmt: skip
-    with serving(database_url, redis_url) as server:
+    with serving(database_url, redis_url, patience=60.0) as server:
         assert server.tell(event(3)).json()["stored"] == 1
     assert move(database_url, redis_url) == Moved(moved=30)
     assert stored(db) == list(range(31))
@@ -464,7 +466,8 @@ def mortal():
         yield holder
     finally:
         for process in processes(holder[0]):
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
         holder[0].child.stop()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -53,7 +53,7 @@ def db(database_url, connect):
 
 @pytest.fixture
 def server(database_url, db):
-    with serving(database_url) as server:
+    with serving(database_url, patience=60.0) as server:
         yield server
 
 
@@ -242,7 +242,7 @@ def test_only_the_secret_of_a_path_opens_it(server, db, path):
 
 
 def test_a_path_whose_secret_is_not_set_is_shut(database_url, db):
-    with serving(database_url) as server:
+    with serving(database_url, patience=60.0) as server:
         object.__setattr__(server.state.config, "sync_secrets", ())
         for given in ("Bearer", f"Bearer {SYNC_SECRET}"):
             answer = server.post("/sync/all", headers={"Authorization": given})

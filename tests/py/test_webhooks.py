@@ -28,7 +28,7 @@ def test_what_happens_in_hubspot_is_told_by_webhooks_and_read(world, exam, manne
         record["properties"]["student_id"]: record["id"] for record in account.records(CONTACTS)
     }
     there = account.properties(BOOKINGS, "booking_id")[booking]["hs_object_id"]
-    with serving(db.url) as server:
+    with serving(db.url, patience=60.0) as server:
         url = f"{server.url}/webhooks/hubspot"
         object.__setattr__(server.state.config, "public_url", url)
         account._ask("POST", "webhooks", {"url": url, "secret": CLIENT_SECRET, **manner})
