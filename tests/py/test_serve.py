@@ -465,11 +465,16 @@ def mortal():
     try:
         yield holder
     finally:
-        for process in processes(holder[0]):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
+        for_each(holder[0], "resume")
         holder[0].child.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def for_each(server, what):
+    """Do it to every process of a server; one may end meanwhile."""
+    for process in processes(server):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            getattr(process, what)()
 
 
 def processes(server):
@@ -491,19 +496,16 @@ def test_postgres_killed_and_hanging_midway_loses_and_doubles_no_event(mortal, r
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(tell, range(50)))
             first = threads.map(tell, range(50, 100))
-            for process in processes(mortal[0]):
-                process.kill()
+            for_each(mortal[0], "kill")
             list(first)
             mortal[0].child.process.wait()
             list(threads.map(tell, range(100, 110)))
             mortal[0] = mortal[0].relaunch()
             list(threads.map(tell, range(110, 160)))
-            for process in processes(mortal[0]):
-                process.suspend()
+            for_each(mortal[0], "suspend")
             list(threads.map(tell, range(160, 170)))
             assert server.get("/readyz").json()["postgres"] is False
-            for process in processes(mortal[0]):
-                process.resume()
+            for_each(mortal[0], "resume")
             list(threads.map(tell, range(170, 200)))
         assert valkey.xlen(STREAM) >= 20
         eventually(lambda: server.get("/readyz").json()["postgres"], "Postgres is back")
