@@ -1,16 +1,18 @@
 """The commands that send: drain and push."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from glue import budget, config, display, follow, queue
+from glue import budget, config, display, queue
 from glue import drain as draining
 from glue import push as pushing
 from glue.cli_parts import (
+    follow_worker,
     is_watched,
     json_option,
     lease_option,
@@ -93,26 +95,14 @@ def drain(
         leave(report, status)
         return
 
-    stop = follow.stop_on_signals()
-    errors: list[str] = []
     with HubSpot(settings) as hubspot:
 
-        def run() -> bool:
-            nonlocal errors
+        def round_of(stop: threading.Event) -> draining.DrainReport:
             # A connection a round: a server that came back is found, and none is held idle.
             with _worker(hubspot, lease, lane, stop.is_set) as (_, worker):
-                report = worker.run_once()
-            if report.sent or report.failed:
-                print_json(dataclasses.asdict(report)) if as_json else display.line(report)
-            # In an outage every round would say the same.
-            for error in report.errors:
-                if error not in errors:
-                    click.echo(error, err=True)
-            if report.sent or report.errors:
-                errors = report.errors
-            return bool(report.sent)
+                return worker.run_once()
 
-        follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
+        follow_worker(round_of, "sent", display.line, as_json)
 
 
 @click.command

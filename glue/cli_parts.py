@@ -1,8 +1,10 @@
 """What the modules of the command line share: errors as exit codes, JSON, and silence for cron."""
 
+import dataclasses
 import json
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +66,37 @@ def stopped_after(seconds: float | None) -> Callable[[], bool]:
         raise click.UsageError("--for must be a number of seconds")
     end = None if seconds is None else time.monotonic() + seconds
     return lambda: stop.is_set() or (end is not None and time.monotonic() >= end)
+
+
+def follow_worker(
+    run_once: Callable[[threading.Event], Any],
+    done: str,
+    line: Callable[[Any], None],
+    as_json: bool,
+) -> None:
+    """Runs a worker as a service, and says what each round that did anything did.
+
+    run_once: one round, until the event is set; its report. done: the field of the report that
+    counts what was done. line: shows a report to a person.
+    """
+    stop = follow.stop_on_signals()
+    errors: list[str] = []
+
+    def run() -> bool:
+        nonlocal errors
+        report = run_once(stop)
+        did = getattr(report, done)
+        if did or report.failed:
+            print_json(dataclasses.asdict(report)) if as_json else line(report)
+        # In an outage every round would say the same.
+        for error in report.errors:
+            if error not in errors:
+                click.echo(error, err=True)
+        if did or report.errors:
+            errors = report.errors
+        return bool(did)
+
+    follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
 
 
 def leave(report: Any, status: list[dict[str, Any]]) -> None:

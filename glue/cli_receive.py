@@ -1,15 +1,17 @@
 """The command that reads what the inbox asks for: receive."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from glue import budget, config, display, display_inbox, follow, parked
+from glue import budget, config, display, display_inbox, parked
 from glue import receive as receiving
 from glue.cli_parts import (
+    follow_worker,
     is_watched,
     json_option,
     lease_option,
@@ -76,24 +78,11 @@ def receive(once: bool, seconds: float | None, lease: float, as_json: bool) -> N
 
 
 def _follow(settings: config.HubSpotConfig, lease: float, as_json: bool) -> None:
-    stop = follow.stop_on_signals()
-    errors: list[str] = []
     with HubSpot(settings) as hubspot:
 
-        def run() -> bool:
-            nonlocal errors
+        def round_of(stop: threading.Event) -> receiving.ReceiveReport:
             # A connection a round: a server that came back is found, and none is held idle.
             with _worker(hubspot, lease, stop.is_set) as (_, worker):
-                report = worker.run_once()
-            if report.received or report.failed:
-                told = dataclasses.asdict(report)
-                print_json(told) if as_json else display_inbox.line(report)
-            # In an outage every round would say the same.
-            for error in report.errors:
-                if error not in errors:
-                    click.echo(error, err=True)
-            if report.received or report.errors:
-                errors = report.errors
-            return bool(report.received)
+                return worker.run_once()
 
-        follow.follow(run, stop=stop, failed=lambda error: click.echo(error.message, err=True))
+        follow_worker(round_of, "received", display_inbox.line, as_json)

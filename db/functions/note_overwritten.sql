@@ -21,14 +21,7 @@ begin
          'ours: it was written over this edit, before that was read'
     from jsonb_array_elements(p_records) r
    cross join lateral (
-     select coalesce(x.id, c.id, b.id) as record
-       from (select r.value ->> 'id' as hubspot_id) i
-       left join hubspot_sync.hubspot_mock_exams x
-         on p_table = 'hubspot_mock_exams' and x.hubspot_id = i.hubspot_id
-       left join hubspot_sync.hubspot_contact_credits c
-         on p_table = 'hubspot_contact_credits' and c.hubspot_id = i.hubspot_id
-       left join hubspot_sync.hubspot_bookings b
-         on p_table = 'hubspot_bookings' and b.hubspot_id = i.hubspot_id) h
+     select hubspot_sync.known_record(p_table, r.value ->> 'id') as record offset 0) h
    cross join lateral (
      select distinct on (q.field) q.field, q.value, q.epoch
        from (select o.event ->> 'propertyName' as field,
