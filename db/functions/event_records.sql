@@ -1,11 +1,13 @@
 -- Which records of HubSpot an event of a webhook speaks of.
 --
 -- An association is kept with its booking, so a change of one concerns that alone. HubSpot does
--- not always tell both sides' types: then a booking is known by its id.
+-- not always tell both sides' types: then a booking is known by its id. `rows 1`: at the thousand
+-- rows that Postgres assumes, it compiles the statement of store_events anew for every request.
 create or replace function hubspot_sync.event_records(p_event jsonb, p_types jsonb)
   returns table (table_name text, hubspot_id text)
   language plpgsql
   stable
+  rows 1
   set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -61,7 +61,9 @@ begin
      group by c.record
   )
   select jsonb_agg(jsonb_build_object(
-           'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent, 'version', r.version,
+           'record', r.record, 'hubspot_id', r.hubspot_id, 'sent', r.sent,
+           -- Far ahead of our clock it is not believed: all that came later would count as older.
+           'version', case when r.version <= v_now + interval '1 day' then r.version end,
            'closed', a.record is not null, 'unanswered', coalesce(a.unanswered, false),
            'gone', coalesce(a.gone, false), 'deleted', a.deleted::jsonb,
            'archived', coalesce(a.deleted::jsonb ->> case p_table when 'hubspot_bookings'

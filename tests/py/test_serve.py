@@ -487,8 +487,6 @@ def processes(server):
 
 
 def test_postgres_killed_and_hanging_midway_loses_and_doubles_no_event(mortal, redis_url, valkey):
-    if "/15/" in os.environ.get("SANDBOX_PG_BINDIR", ""):
-        return  # after the kill this server is so long in coming back that the test does not end
     with serving(mortal[0].url, redis_url, patience=0.5) as server:
 
         def tell(number):

@@ -1,5 +1,5 @@
 begin;
-select plan(73);
+select plan(75);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable
@@ -330,6 +330,20 @@ select hubspot_sync.finish_changes('hubspot_bookings', jsonb_build_array(jsonb_b
 select is((select count(*) from hubspot_sync.sync_queue q
             where q.operation = 'resend' and not q.synced and q.record = pg_temp.id(2)),
           1::bigint, 'what was made again under a key that a late worker archived is sent again');
+
+-- A modified date far ahead ---------------------------------------------------------------------
+update hubspot_sync.hubspot_bookings set attendance = 'no' where booking_id = 'BK-1';
+select pg_temp.claim();
+select is(hubspot_sync.finish_changes('hubspot_bookings', (
+            select jsonb_agg(jsonb_build_object(
+                     'record', c.record, 'epoch', c.epoch, 'hubspot_id', 'B-1',
+                     'sent', c.properties, 'version', '9999-01-01T00:00:00Z'))
+              from claimed c where c.record = pg_temp.id(1))),
+          1, 'an acknowledgement dated far ahead counts');
+select ok((select s.properties ->> 'attendance' = 'no'
+                  and coalesce(greatest(s.version, s.acknowledged) < '9999-01-01', true)
+             from hubspot_sync.sync_shadow s where s.record = pg_temp.id(1)),
+          'but not its date, after which nothing would be newer');
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(62);
+select plan(69);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable return timestamptz '2030-01-01 12:00+00';
@@ -241,6 +241,17 @@ select is((select concat_ws('/', a.applied, a.refused) from hubspot_sync.apply_r
           'it is refused alone');
 select is(pg_temp.read(17, '[[0, 5], [2, 6], [3, 7], [4, 2147483647]]'),
           '22023: sj_credits is no whole number: 2147483647', 'and so is what is too large');
+
+-- Entries dated far ahead: ten years are 5,256,000 minutes.
+select is(pg_temp.read(28, '[[0, 5], [5256000, 8]]'), '8', 'a contact comes with its balance');
+select is(pg_temp.read(28, '[[0, 5], [5256000, 8], [2, 10]]'), '10',
+          'an edit after one that is dated ahead is not hidden by it');
+select is(pg_temp.read(29, '[[0, 5]]'), '5', 'another contact');
+select is(pg_temp.read(29, '[[0, 5], [5256000, 8]]'), '5', 'what is dated ahead is not taken');
+select is(pg_temp.conflicts(29),
+          'ours: HubSpot dates its edit ahead, to 2039-12-30T10:00:00Z', 'which is told');
+select is(pg_temp.read(29, '[[0, 5], [5256000, 8], [2, 9]]'), '6', 'the next edit is');
+select is(pg_temp.read(29, '[[0, 5], [5256000, 8], [2, 9], [3, 11]]'), '8', 'and the one after');
 
 select is_empty($$select v.name, v.sample from api.verify() v where v.violations > 0$$,
                 'after all this every invariant holds');

@@ -1,5 +1,6 @@
 -- How far a contact's balances were read: the moment of the last entry of each one's history, or
--- where no history was asked for, of the last change of the contact.
+-- where no history was asked for, of the last change of the contact. Entries dated far ahead of our
+-- clock are passed over, as merge_balances does.
 create or replace function hubspot_sync.history_ends(p_record jsonb)
   returns jsonb
   language plpgsql
@@ -13,7 +14,9 @@ begin
     select jsonb_object_agg(o.field, coalesce((
              select max(hubspot_sync.parse_moment(h.value ->> 'timestamp', o.field))
                from jsonb_array_elements(
-                 p_record #> array['propertiesWithHistory', o.field]) h), v_version))
+                 p_record #> array['propertiesWithHistory', o.field]) h
+              where hubspot_sync.parse_moment(h.value ->> 'timestamp', o.field)
+                    <= hubspot_sync.clock() + interval '1 day'), v_version))
       from hubspot_sync.field_owners o
      where o.table_name = 'hubspot_contact_credits' and o.owner = 'sum');
 end;

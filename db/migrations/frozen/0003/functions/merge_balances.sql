@@ -5,6 +5,9 @@
 -- not ours changes the balance here by as much as it changed the one there. How far the history
 -- was taken into account is noted; the ledger's unique key refuses what would be taken twice.
 --
+-- An entry dated far ahead of our clock would hide what comes later: it counts as old as the one
+-- before it in HubSpot's list. So it is not taken; a conflict says so.
+--
 -- Our own entries are known by our id in the history. Until that is learnt (from an entry that is
 -- a write HubSpot acknowledged) an application's entry with a value that we sent is ours.
 create or replace function hubspot_sync.merge_balances(
@@ -18,6 +21,7 @@ create or replace function hubspot_sync.merge_balances(
 as $$
 declare
   c_kept constant integer := 20;  -- the fewest values HubSpot keeps of a property
+  v_latest timestamptz := hubspot_sync.clock() + interval '1 day';
   v_ours jsonb;
   v_shadow hubspot_sync.sync_shadow;
   v_source text := hubspot_sync.setting('hubspot_source_id');
@@ -101,18 +105,25 @@ begin
                  -- Made anew after a merge, most likely by us.
                  when v_shadow.seen ->> v_credit = '-infinity' then true
                  else e.value::text = any (v_sent) end, false) as own
-          from (select hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit) as at,
-                       coalesce(hubspot_sync.parse_count(h.value ->> 'value', v_credit), 0)
+          from (select m.at,
+                       coalesce(hubspot_sync.parse_count(m.value ->> 'value', v_credit), 0)
                          as value,
-                       coalesce(h.value ->> 'sourceType', '') as source,
-                       coalesce(h.value ->> 'sourceId', '') as source_id,
-                       row_number() over (
-                         order by hubspot_sync.parse_moment(h.value ->> 'timestamp', v_credit),
-                                  h.place desc) as place,
+                       coalesce(m.value ->> 'sourceType', '') as source,
+                       coalesce(m.value ->> 'sourceId', '') as source_id,
+                       row_number() over (order by m.at, m.place desc) as place,
                        count(*) over () as entries
-                  from jsonb_array_elements(v_entries) with ordinality h (value, place)
-                 -- What was no number then, and was corrected since, is passed over.
-                 where coalesce(h.value ->> 'value', '') ~ '^([+-]?[0-9]{1,9}([.]0*)?)?$') e
+                  from (select h.value, h.place,
+                               case when t.at <= v_latest then t.at
+                                 else coalesce(max(t.at) filter (where t.at <= v_latest)
+                                                 over (order by h.place desc), 'epoch')
+                               end as at
+                          from jsonb_array_elements(v_entries) with ordinality h (value, place)
+                         cross join lateral (
+                           select hubspot_sync.parse_moment(
+                                    h.value ->> 'timestamp', v_credit)) t (at)
+                         -- What was no number then, and was corrected since, is passed over.
+                         where coalesce(h.value ->> 'value', '')
+                                 ~ '^([+-]?[0-9]{1,9}([.]0*)?)?$') m) e
          order by e.place
       loop
         if v_before is null and v_entry.entries >= c_kept and v_entry.at > v_start then
@@ -142,11 +153,19 @@ begin
         v_before := v_entry.value;
         v_seen := greatest(v_seen, v_entry.at);
       end loop;
-      if v_start is null and v_theirs::text is distinct from v_ours ->> v_credit then
+      if v_theirs::text is distinct from v_ours ->> v_credit then
         insert into hubspot_sync.sync_conflicts
           (entity, record, field, postgres_value, hubspot_value, decision)
-        values ('hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
-                v_theirs::text, 'ours: HubSpot had it before it knew of ours');
+        select 'hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
+               v_theirs::text, d.decision
+          from (select case
+                  when v_start is null then 'ours: HubSpot had it before it knew of ours'
+                  when hubspot_sync.parse_moment(v_entries -> 0 ->> 'timestamp', v_credit)
+                       > v_latest
+                    then 'ours: HubSpot dates its edit ahead, to '
+                         || (v_entries -> 0 ->> 'timestamp')
+                  end) d (decision)
+         where d.decision is not null;
       end if;
       update hubspot_sync.sync_shadow s
          set seen = coalesce(s.seen, '{}') || jsonb_build_object(v_credit, v_seen)
