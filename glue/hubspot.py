@@ -4,7 +4,7 @@ A retry is the outbox's business; here an answer becomes a value or an exception
 glue.errors. Batches hold at most 100 inputs (HubSpot's limit).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -139,9 +139,26 @@ class HubSpot:
             params["archived"] = "true"
         body = self._send("GET", f"/crm/objects/{API_VERSION}/{object_type}", params=params)
         following = answers.as_dict(answers.as_dict(body.get("paging")).get("next")).get("after")
-        if following and following == after:
-            raise Unavailable("HubSpot's list does not go on", unanswered=False)
         return answers.dicts(body.get("results")), following
+
+    def list_pages(
+        self,
+        object_type: str,
+        properties: Iterable[str],
+        after: str | None = None,
+        *,
+        archived: bool = False,
+    ) -> Iterator[tuple[list[dict[str, Any]], str | None]]:
+        """All pages from a cursor on, as list_objects has them."""
+        passed = {after}
+        while True:
+            records, after = self.list_objects(object_type, properties, after, archived=archived)
+            if after is not None and after in passed:
+                raise Unavailable("HubSpot's list does not go on", unanswered=False)
+            yield records, after
+            if after is None:
+                return
+            passed.add(after)
 
     def get_property(self, object_type: str, name: str) -> dict[str, Any]:
         """A property's definition. Raises Rejected with status 404 where there is none."""
@@ -291,12 +308,13 @@ class HubSpot:
         """The ids that each of at most 1,000 records is linked with, all pages of them."""
         found: dict[str, list[str]] = {}
         inputs = [{"id": record_id} for record_id in ids]
+        passed: set[tuple[str, str]] = set()
         while inputs:
             body = self._post(
                 f"/crm/associations/{API_VERSION}/{from_type}/{to_type}/batch/read",
                 {"inputs": inputs},
             )
-            asked, inputs = inputs, []
+            inputs = []
             for row in answers.dicts(body.get("results")):
                 record_id = str(answers.as_dict(row.get("from")).get("id"))
                 targets = found.setdefault(record_id, [])
@@ -305,9 +323,10 @@ class HubSpot:
                 after = answers.as_dict(answers.as_dict(row.get("paging")).get("next")).get("after")
                 if after:
                     inputs.append({"id": record_id, "after": after})
-                    if inputs[-1] in asked:
+                    if (record_id, after) in passed:
                         reason = "HubSpot's list of links does not go on"
                         raise Unavailable(reason, unanswered=False)
+                    passed.add((record_id, after))
             for error in answers.dicts(body.get("errors")):
                 # Of a record without links HubSpot says so; anything else is no answer.
                 if error.get("category") != "OBJECT_NOT_FOUND":

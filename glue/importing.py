@@ -84,18 +84,9 @@ def pages_of(
     for table in ORDER:
         if table in places:
             names = [*PROPERTIES[table], *(more or {}).get(table, ())]
-            pages = _listed(hubspot, table, names, places[table])
+            listed = hubspot.list_pages(object_type(hubspot, table), names, places[table])
+            pages = (Page(table, records, after) for records, after in listed)
             yield from _linked(hubspot, pages) if table == BOOKINGS else pages
-
-
-def _listed(
-    hubspot: HubSpot, table: str, names: Sequence[str], after: str | None
-) -> Iterator[Page]:
-    while True:
-        records, after = hubspot.list_objects(object_type(hubspot, table), names, after)
-        yield Page(table, records, after)
-        if after is None:
-            return
 
 
 def _linked(hubspot: HubSpot, pages: Iterator[Page]) -> Iterator[Page]:

@@ -114,15 +114,13 @@ class Poll:
 
     def _archived(self, table: str) -> Polled:
         found = Polled()
-        after = None
-        while not self._stopped():
-            records, after = self._hubspot.list_objects(
-                object_type(self._hubspot, table), (), after, archived=True
-            )
+        for records, _ in self._hubspot.list_pages(
+            object_type(self._hubspot, table), (), archived=True
+        ):
             ids = [one for one in (str(r.get("id")) for r in records) if ID.fullmatch(one)]
             found.add(self._rpc.note_archived(table, ids))
             self._progress(len(ids))
-            if after is None:
+            if self._stopped():
                 break
         return found
 

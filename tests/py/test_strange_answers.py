@@ -152,14 +152,16 @@ LISTS = {
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_a_list_whose_cursor_stands_still_is_not_read_for_ever(kind):
+@pytest.mark.parametrize("cursors", ["7", "78"], ids=["stands still", "goes in a circle"])
+def test_a_list_whose_cursor_leads_nowhere_is_not_read_for_ever(kind, cursors):
     asked = []
-    paging = {"paging": {"next": {"after": "7"}}}
-    page = {"results": [{"id": "7", "from": {"id": "1"}, "to": [], **paging}], **paging}
 
     def answer(request: httpx.Request) -> httpx.Response:
+        after = cursors[len(asked) % len(cursors)]
         asked.append(request)
         assert len(asked) < 10
+        paging = {"paging": {"next": {"after": after}}}
+        page = {"results": [{"id": "7", "from": {"id": "1"}, "to": [], **paging}], **paging}
         return httpx.Response(200, json=page)
 
     config = HubSpotConfig("https://hubspot.invalid", "token", "2-1", "2-2")
