@@ -40,10 +40,11 @@ class Scan:
 
 @dataclass(frozen=True)
 class Work:
-    """What one call did, in all of its statements."""
+    """What one call did, in all of its statements. cost: of the dearest one, as it was planned."""
 
     scans: list[Scan]
     pages: int
+    cost: float
 
     @property
     def rows(self) -> float:
@@ -81,7 +82,8 @@ class Watcher:
         self._connection.rollback()
         scans = [scan for plan in self._plans for scan in _scans(plan)]
         # The outer statement's pages contain those of what it called.
-        return Work(scans, max(map(_pages, self._plans)))
+        dearest = max(plan["Total Cost"] for plan in self._plans)
+        return Work(scans, max(map(_pages, self._plans)), dearest)
 
 
 def _scans(node: dict[str, Any]) -> Iterator[Scan]:
