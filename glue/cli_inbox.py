@@ -19,6 +19,7 @@ LEFT = {
     "done": "it is done already",
     "unknown": "there is no such signal",
 }
+OPEN = "«glue inbox list» shows what is open."
 
 table_option = click.option(
     "--table", type=click.Choice(tuple(name for key, name in TABLES.items() if key != NOTES))
@@ -38,7 +39,7 @@ def inbox() -> None:
       glue inbox show 17
       glue inbox retry 17 18
       glue inbox retry --all --table bookings
-      glue inbox discard 17
+      glue inbox discard --table contacts 4711
     """
 
 
@@ -113,14 +114,12 @@ def show_command(which: str, table: str | None, as_json: bool) -> None:
     """
     if table is not None:
         named: dict[str, Any] = {"p_hubspot_id": which, "p_table": table}
-    elif re.fullmatch(r"\d{1,18}", which):
-        named = {"p_id": int(which)}
     else:
-        raise click.UsageError("give the id of a signal, or --table and a HubSpot id")
+        named = {"p_id": _id(which)}
     with connect(config.database_url()) as connection:
         shown = Rpc(connection).show_signal(**named)
     if shown is None:
-        raise GlueError(f"nothing is known of {which}", "«glue inbox list» shows what is open.")
+        raise GlueError(f"nothing is known of {which}", OPEN)
     if as_json:
         print_json(shown)
     else:
@@ -128,36 +127,45 @@ def show_command(which: str, table: str | None, as_json: bool) -> None:
 
 
 @inbox.command("retry")
-@click.argument("ids", type=id_type, nargs=-1)
+@click.argument("which", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are dead or waiting.")
 @table_option
 @json_option
-def retry_command(ids: tuple[int, ...], everything: bool, table: str | None, as_json: bool) -> None:
+def retry_command(
+    which: tuple[str, ...], everything: bool, table: str | None, as_json: bool
+) -> None:
     """Read again: dead letters, and those waiting for another attempt, become due.
 
+    WHICH are ids of signals; with --table HubSpot ids of records, whose open signals are meant.
     They have all their attempts before them. What a worker has is left to it.
 
     \b
     Examples:
       glue inbox retry 17 18
+      glue inbox retry --table bookings 4711
       glue inbox retry --all
       glue inbox retry --all --table bookings
     """
-    if bool(ids) == everything or (table and not everything):
-        raise click.UsageError("name signals by their ids, or --all, perhaps with --table")
+    if bool(which) == everything:
+        raise click.UsageError("name signals by their ids, records with --table, or --all")
     with connect(config.database_url()) as connection:
         rpc = Rpc(connection)
-        rows = rpc.retry_all_signals(table) if everything else rpc.retry_signals(list(ids))
+        if everything:
+            rows = rpc.retry_all_signals(table)
+        else:
+            rows = rpc.retry_signals(_ids(rpc, which, table))
     _handled(rows, "retried", as_json, strict=not everything)
 
 
 @inbox.command("discard")
-@click.argument("ids", type=id_type, nargs=-1, required=True)
+@click.argument("which", nargs=-1, required=True)
+@table_option
 @click.option("--yes", is_flag=True, help="Without being asked.")
 @json_option
-def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
+def discard_command(which: tuple[str, ...], table: str | None, yes: bool, as_json: bool) -> None:
     """Give signals up: what HubSpot has of these records is not read for them.
 
+    WHICH are ids of signals; with --table HubSpot ids of records, whose open signals are meant.
     The next signal of a record is read as usual, and so is a record that differs when everything
     is compared.
 
@@ -165,16 +173,39 @@ def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
     Examples:
       glue inbox discard 17
       glue inbox discard --yes 17 18
+      glue inbox discard --table contacts 4711
     """
     with connect(config.database_url()) as connection:
         rpc = Rpc(connection)
+        ids = _ids(rpc, which, table)
         if not yes:
             named = [row for i in ids for row in rpc.list_signals(limit=1, after=i - 1)]
             if named := [row for row in named if row["id"] in ids]:
                 display_inbox.asked_about(named)
                 click.confirm("These will not be read. Give them up?", abort=True, err=True)
-        rows = rpc.discard_signals(list(ids))
+        rows = rpc.discard_signals(ids)
     _handled(rows, "discarded", as_json, strict=True)
+
+
+def _ids(rpc: Rpc, which: tuple[str, ...], table: str | None) -> list[int]:
+    """The ids of the signals that are meant: these, or the open ones of records of a table."""
+    if table is None:
+        return [_id(one) for one in which]
+    found: list[int] = []
+    for hubspot_id in which:
+        shown = rpc.show_signal(p_hubspot_id=hubspot_id, p_table=table)
+        ids = [row["id"] for row in shown["signals"] if row["done_at"] is None] if shown else []
+        if not ids:
+            raise GlueError(f"nothing is open of {table} {hubspot_id}", OPEN)
+        found += ids
+    return found
+
+
+def _id(text: str) -> int:
+    """The id of a signal."""
+    if not re.fullmatch(r"[1-9]\d{0,17}", text):
+        raise click.UsageError(f"{text} is no id of a signal; a HubSpot id goes with --table")
+    return int(text)
 
 
 def _handled(rows: list[dict[str, Any]], done: str, as_json: bool, *, strict: bool) -> None:

@@ -662,6 +662,23 @@ def test_signals_are_retried_and_discarded_by_hand(world, exam, ann):
     assert glue_here("inbox", "retry", "--all", env=env).returncode == 0
 
 
+def test_all_open_signals_of_a_record_are_handled_at_once(world, exam, ann):
+    db, env = world.database, world.environment()
+    for table, hubspot_id in [(CONTACTS, ann)] * 3 + [(EXAMS, exam)]:
+        db.signal(OF[table], hubspot_id)
+        db.rows("update hubspot_sync.webhook_inbox set dead_at = now()")
+    assert glue_here("inbox", "retry", "--table", "contacts", ann, env=env).stdout == "3 retried\n"
+    (dead,) = [row["hubspot_id"] for row in db.open_signals() if row["dead_at"]]
+    assert dead == exam
+    run = glue_here("inbox", "discard", "--yes", "--table", "contacts", ann, env=env)
+    assert run.stdout == "3 discarded\n"
+    again = glue_here("inbox", "discard", "--yes", "--table", "contacts", ann, env=env)
+    assert again.returncode == 1
+    assert f"nothing is open of contacts {ann}" in again.stderr
+    assert glue_here("inbox", "discard", "--yes", "x", env=env).returncode == 2
+    assert [row["hubspot_id"] for row in db.open_signals()] == [exam]
+
+
 # Saving calls
 
 
