@@ -22,6 +22,7 @@ declare
   v_version timestamptz;
   v_properties jsonb;
   v_take jsonb;
+  v_is_new boolean;
 begin
   applied := 0;
   refused := jsonb_build_object();
@@ -80,7 +81,8 @@ begin
         stale := stale || v_theirs.hubspot_id;
         continue;
       end if;
-      if v_exam.id is null then
+      v_is_new := v_exam.id is null;
+      if v_is_new then
         insert into hubspot_sync.hubspot_mock_exams as e
           (hubspot_id, mock_exam_name, mock_type, mock_set, exam_date, start_time, end_time,
            location, capacity, is_active, scheduled_activation_at, created_at, updated_at,
@@ -103,30 +105,33 @@ begin
       v_take := hubspot_sync.merge_record(
         'hubspot_mock_exams', v_exam.id, hubspot_sync.exam_properties(v_exam), v_properties,
         v_version) -> 'take';
-      update hubspot_sync.hubspot_mock_exams e
-         set mock_exam_name = case when v_take ? 'mock_exam_name'
-               then v_theirs.mock_exam_name else e.mock_exam_name end,
-             mock_type = case when v_take ? 'mock_type'
-               then v_theirs.mock_type else e.mock_type end,
-             mock_set = case when v_take ? 'mock_set'
-               then v_theirs.mock_set else e.mock_set end,
-             exam_date = case when v_take ? 'exam_date'
-               then v_theirs.exam_date else e.exam_date end,
-             start_time = case when v_take ? 'start_time'
-               then v_theirs.start_time else e.start_time end,
-             end_time = case when v_take ? 'end_time'
-               then v_theirs.end_time else e.end_time end,
-             location = case when v_take ? 'location'
-               then v_theirs.location else e.location end,
-             capacity = case when v_take ? 'capacity'
-               then v_theirs.capacity else e.capacity end,
-             is_active = case when v_take ? 'is_active'
-               then v_theirs.is_active else e.is_active end,
-             scheduled_activation_at = case when v_take ? 'scheduled_activation_at'
-               then v_theirs.scheduled_activation_at else e.scheduled_activation_at end,
-             hubspot_last_sync_at = v_now,
-             updated_at = case when v_take = '{}' then e.updated_at else v_now end
-       where e.id = v_exam.id;
+      -- A new one has all of it.
+      if not v_is_new then
+        update hubspot_sync.hubspot_mock_exams e
+           set mock_exam_name = case when v_take ? 'mock_exam_name'
+                 then v_theirs.mock_exam_name else e.mock_exam_name end,
+               mock_type = case when v_take ? 'mock_type'
+                 then v_theirs.mock_type else e.mock_type end,
+               mock_set = case when v_take ? 'mock_set'
+                 then v_theirs.mock_set else e.mock_set end,
+               exam_date = case when v_take ? 'exam_date'
+                 then v_theirs.exam_date else e.exam_date end,
+               start_time = case when v_take ? 'start_time'
+                 then v_theirs.start_time else e.start_time end,
+               end_time = case when v_take ? 'end_time'
+                 then v_theirs.end_time else e.end_time end,
+               location = case when v_take ? 'location'
+                 then v_theirs.location else e.location end,
+               capacity = case when v_take ? 'capacity'
+                 then v_theirs.capacity else e.capacity end,
+               is_active = case when v_take ? 'is_active'
+                 then v_theirs.is_active else e.is_active end,
+               scheduled_activation_at = case when v_take ? 'scheduled_activation_at'
+                 then v_theirs.scheduled_activation_at else e.scheduled_activation_at end,
+               hubspot_last_sync_at = v_now,
+               updated_at = case when v_take = '{}' then e.updated_at else v_now end
+         where e.id = v_exam.id;
+      end if;
       perform hubspot_sync.resolve_inbound_error('hubspot_mock_exams', v_theirs.hubspot_id);
       applied := applied + 1;
     exception
