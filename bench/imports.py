@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -22,7 +23,7 @@ PAGE = 100
 COUNTS = {EXAMS: 1_000, CONTACTS: 10_000, BOOKINGS: 10_000}
 LIMIT = 19 * PAGE  # records a second: 190 calls in ten seconds
 TARGET = "ratio >= 1"
-MOMENT = "2030-01-01T10:00:00.000Z"
+MOMENT = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 @dataclass(frozen=True)
