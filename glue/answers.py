@@ -13,6 +13,10 @@ TOO_MANY = 429
 LOCKED = 423
 MIGRATING = 477
 ID = re.compile(r"[0-9]{1,20}")
+TYPES_HINT = (
+    "Check HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE: HubSpot shows an object's type id in the"
+    " address of its list of records."
+)
 POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING")
 
 
@@ -70,7 +74,8 @@ def failure(answer: httpx.Response) -> HubSpotError:
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         # A gateway's answer says nothing of the server behind it, which may still be at work.
         return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
-    return Rejected(reason, status=status, existing_id=existing_id(body))
+    hint = TYPES_HINT if "infer object type" in reason else ""
+    return Rejected(reason, hint, status=status, existing_id=existing_id(body))
 
 
 def body_of(answer: httpx.Response) -> dict[str, Any]:

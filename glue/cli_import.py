@@ -22,7 +22,7 @@ def import_command(restart: bool, as_json: bool) -> None:
     """Bring HubSpot's exams, contacts and bookings into Postgres, with their links.
 
     Goes on where an unfinished import stopped; a finished one begins anew, and changes only what
-    is new. So an empty database is rebuilt from HubSpot.
+    is new. So an empty database is rebuilt from HubSpot. A pause does not hold it up.
 
     \b
     Examples:
@@ -39,6 +39,9 @@ def import_command(restart: bool, as_json: bool) -> None:
         display.bars(quiet=as_json) as bar,
     ):
         rpc = Rpc(connection)
+        if pauses := rpc.list_pauses():
+            display.pauses(pauses, display.err)
+            click.echo("An import does not wait for the end of a pause.", err=True)
         hubspot.meter = budget.Budget(Rpc(budgets))
         if is_watched() and not as_json:
             for table in ORDER:

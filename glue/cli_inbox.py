@@ -9,8 +9,8 @@ import click
 from glue import config, display, display_inbox
 from glue.cli_parts import Group, id_type, json_option, print_json
 from glue.db import connect
-from glue.display import TABLES
 from glue.errors import GlueError
+from glue.records import TABLES
 from glue.rpc import NOTES, Rpc
 
 STATES = ("due", "waiting", "behind", "leased", "paused", "dead")

@@ -10,6 +10,7 @@ from glue import reconcile as reconciling
 from glue.cli_parts import is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.hubspot import HubSpot
+from glue.records import TABLES
 from glue.rpc import Rpc
 
 LISTED = 5  # comparisons that are shown
@@ -142,7 +143,7 @@ def reconcile(full: bool, listing: bool, as_json: bool) -> None:
     if report.drift or report.received.dead or report.drained.dead:
         sys.exit(1)
     if report.skipped:
-        names = ", ".join(display.TABLES[table] for table in report.skipped)
+        names = ", ".join(TABLES[table] for table in report.skipped)
         click.echo(f"paused, not compared: {names}. «glue queue status» says why", err=True)
         sys.exit(75)
     if report.received.failed or report.drained.failed:

@@ -11,8 +11,8 @@ import click
 from glue import config, display
 from glue.cli_parts import Group, id_type, json_option, print_json, told
 from glue.db import connect
-from glue.display import TABLES
 from glue.errors import GlueError
+from glue.records import TABLES
 from glue.rpc import Rpc
 
 STATES = ("due", "waiting", "behind", "leased", "unanswered", "paused", "dead")

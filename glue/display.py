@@ -5,7 +5,7 @@ What HubSpot or a person wrote is printed as it is: never read as markup, never 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -25,16 +25,10 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from glue.records import TABLES
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-# What people call the tables; the database understands both.
-TABLES = {
-    "hubspot_bookings": "bookings",
-    "hubspot_contact_credits": "contacts",
-    "hubspot_mock_exams": "exams",
-    "sync_notes": "notes",
-}
 STYLES = {"dead": "red", "unanswered": "yellow", "paused": "yellow"}
 WIDEST = 400
 # A name longer than a uuid may be cut off.
@@ -163,22 +157,24 @@ def queue_status(queue: list[dict[str, Any]], what: str = "outbox") -> None:
     if not queue:
         plain(f"the {what} is empty")
         return
-    table = Table("table", "due", "waiting", "urgent", "dead", "oldest", "oldest urgent", "")
+    table = Table("table", "due", "waiting", "urgent", "dead", "oldest", "oldest urgent")
+    if any(row["paused"] for row in queue):
+        table.add_column("", no_wrap=True)
     for row in queue:
         table.add_row(
             TABLES.get(row["table_name"], row["table_name"]),
             *(str(row[name]) for name in ("due", "waiting", "urgent", "dead")),
             age(row["oldest"]),
             age(row["oldest_urgent"]),
-            "paused" if row["paused"] else "",
+            *(["paused"] if row["paused"] else []),
         )
     whole(table)
 
 
-def pauses(rows: list[dict[str, Any]]) -> None:
+def pauses(rows: list[dict[str, Any]], console: Console = out) -> None:
     """What is paused, a line each."""
     for row in rows:
-        plain(pause(row), "yellow")
+        plain(pause(row), "yellow", console)
 
 
 def pause(row: dict[str, Any]) -> str:
@@ -229,7 +225,7 @@ def _table_of_changes(rows: list[dict[str, Any]]) -> Table:
             Text(row["state"], STYLES.get(row["state"], "")),
             str(row["attempts"]),
             age(row["age"]),
-            "" if due else moment(row["next_attempt_at"]),
+            "" if due else f"in {age(row['next_attempt_at'] - datetime.now(UTC))}",
         )
     return table
 

@@ -1,18 +1,20 @@
 """What people see of polls, imports and comparisons."""
 
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from rich.table import Table
 
 from glue.display import (
-    TABLES,
     age,
     err,
     moment,
     plain,
     whole,
 )
+from glue.records import TABLES
 
 
 def polled(report: Any, *, watched: bool) -> None:
@@ -69,17 +71,14 @@ COMPARED = {
     "conflicts": "conflicts",
     "drift": "drift",
 }
+LISTED = {"share_equal" if name == "equal" else name: title for name, title in COMPARED.items()}
+ALWAYS = ("checked", "share_equal", "drift")
 
 
 def reconciled(report: Any, *, watched: bool) -> None:
     """What a comparison found, and what became of it; drift on stderr."""
     if watched:
-        table = Table("", *(TABLES[row["table_name"]] for row in report.tables))
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for name, title in COMPARED.items():
-            table.add_row(title, *(str(row[name]) for row in report.tables))
-        whole(table)
+        whole(_comparison(report.tables, COMPARED))
         if report.archived:
             plain(f"{report.archived} found in HubSpot's recycling bin")
         for name in report.skipped:
@@ -92,25 +91,36 @@ def reconciled(report: Any, *, watched: bool) -> None:
 
 
 def reconciliations(rows: list[dict[str, Any]]) -> None:
-    """The last comparisons, a line a table."""
+    """The last comparisons, newest first, each with what is not 0 of it."""
     if not rows:
         plain("nothing was compared yet")
-        return
-    table = Table("run", "table", "began", "took", "of", "checked", "equal")
-    for title in ("differing", "missing", "taken", "to send", "sent", "conflicts", "drift"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        share = row["share_equal"]
-        table.add_row(
-            str(row["run"]),
-            TABLES[row["table_name"]],
-            moment(row["started_at"]),
-            age(row["took"]),
-            "all" if row["everything"] else "changed",
-            str(row["checked"]),
-            "" if share is None else f"{share:.3%}",
-            str(row["differing"]),
-            f"{row['missing_here']} / {row['missing_there']}",
-            *(str(row[name]) for name in ("taken", "queued", "sent", "conflicts", "drift")),
-        )
-    whole(table)
+    for _, some in groupby(rows, key=itemgetter("run")):
+        run = list(some)
+        first = run[0]
+        what = "everything" if first["everything"] else "what changed"
+        # A table that was left out has no end.
+        ended = [row["took"] for row in run if row["took"] is not None]
+        took = f"took {age(max(ended))}" if len(ended) == len(run) else "not whole"
+        plain(f"{first['run']}: {what}, {moment(first['started_at'])}, {took}", "bold")
+        names = {
+            name: title
+            for name, title in LISTED.items()
+            if name in ALWAYS or any(row[name] for row in run)
+        }
+        whole(_comparison(run, names))
+
+
+def _comparison(rows: list[dict[str, Any]], names: dict[str, str]) -> Table:
+    """A column a table, a line a figure."""
+    table = Table("", *(TABLES[row["table_name"]] for row in rows))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, title in names.items():
+        table.add_row(title, *(_figure(name, row[name]) for row in rows))
+    return table
+
+
+def _figure(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3%}" if name == "share_equal" else str(value)

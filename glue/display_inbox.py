@@ -8,7 +8,6 @@ from rich.text import Text
 
 from glue.display import (
     STYLES,
-    TABLES,
     asked,
     changes,
     err,
@@ -18,6 +17,7 @@ from glue.display import (
     plain,
     queue_status,
 )
+from glue.records import TABLES
 
 
 def received(

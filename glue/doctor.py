@@ -11,6 +11,7 @@ from glue.db import connect
 from glue.errors import Forbidden, GlueError, Rejected
 from glue.hubspot import HubSpot
 from glue.parked import DEAD, Parking
+from glue.records import TABLES
 from glue.rpc import BOOKINGS, CONTACTS, Rpc
 
 KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
@@ -82,7 +83,7 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
         hint = "«glue inbox list --state dead» says why."
         yield Finding("dead letters of the inbox", False, str(unread), hint)
     for pause in pauses:
-        table = display.TABLES.get(pause["scope"], "")
+        table = TABLES.get(pause["scope"], "")
         words = f"glue queue resume {table}".strip()
         hint = f"«{words}» once the reason is gone."
         yield Finding("paused", False, display.pause(pause), hint)
@@ -111,7 +112,7 @@ def _hubspot(env: Mapping[str, str]) -> Iterator[Finding]:
 def _unique(hubspot: HubSpot, table: str, object_type: str, what: str) -> Finding:
     """Whether HubSpot keeps the property unique by which a table's records are written."""
     name = KEYS[table]
-    where = f"{name} of {display.TABLES[table]}"
+    where = f"{name} of {TABLES[table]}"
     try:
         definition = hubspot.get_property(object_type, name)
     except Forbidden as error:

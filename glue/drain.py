@@ -12,7 +12,7 @@ from glue.hubspot import BATCH
 from glue.notes import NoteSender
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange
 from glue.send import Sender
-from glue.worker import Worker
+from glue.worker import Worker, lines
 
 # Contacts first, so that a booking finds its contact's HubSpot id; exams last, because their
 # count of bookings follows from the bookings sent; notes after all that they tell of.
@@ -85,5 +85,8 @@ class Drain(Worker):
         if failed := sender.outcome.failed:
             report.dead += self._rpc.fail_changes(table, failed)
             report.failed += len(failed)
-            report.errors += sorted({f["error"] for f in failed} - set(report.errors))
+            named = (
+                {**f, "name": f["unique_value"] or f["hubspot_id"] or f["record"]} for f in failed
+            )
+            report.errors += [line for line in lines(table, named) if line not in report.errors]
         return stop

@@ -13,7 +13,7 @@ from glue.hubspot import BATCH
 from glue.reading import Reading, failure
 from glue.records import ORDER, storable
 from glue.rpc_inbound import ClaimedSignal
-from glue.worker import Worker
+from glue.worker import Worker, lines
 
 # Records of a claim: as many as one read takes, and what was read is one transaction.
 CLAIM = BATCH
@@ -101,10 +101,15 @@ class Receive(Worker):
         report.received += answer["closed"]
         report.dead += answer["dead"]
         report.failed += len(answer["refused"]) + len(answer["stale"])
-        report.tell([f"{table} {id_}: {why}" for id_, why in answer["refused"].items()])
+        report.tell(
+            lines(
+                table,
+                ({"name": i, "error": e, "charged": True} for i, e in answer["refused"].items()),
+            )
+        )
 
     def _fail(self, table: str, failed: list[dict[str, Any]], report: ReceiveReport) -> None:
         if failed:
             report.dead += self._rpc.fail_signals(table, failed)
             report.failed += len(failed)
-            report.tell([one["error"] for one in failed])
+            report.tell(lines(table, ({**one, "name": one["hubspot_id"]} for one in failed)))

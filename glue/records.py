@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 from glue.hubspot import HubSpot
-from glue.rpc import BOOKINGS, CONTACTS, EXAMS
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES
 
+# What people call the tables; the database understands both.
+TABLES = {BOOKINGS: "bookings", CONTACTS: "contacts", EXAMS: "exams", NOTES: "notes"}
 # Exams and contacts first, so that a booking finds them.
 ORDER = (EXAMS, CONTACTS, BOOKINGS)
 CONTACT_TYPE = "contacts"

@@ -8,10 +8,12 @@ from glue.drain import Drain
 from glue.errors import GlueError
 from glue.hubspot import HubSpot
 from glue.receive import Receive
-from glue.rpc import Rpc
+from glue.records import ORDER, TABLES
+from glue.rpc import BOOKINGS, CONTACTS, EXAMS, Rpc
 
 PATIENCE = 30.0  # seconds for a record that another worker reads
 LOOK_EVERY = 0.2
+READ_OF = {"exam": (EXAMS, BOOKINGS), "booking": (BOOKINGS,), "contact": (CONTACTS,), "all": ORDER}
 
 
 @dataclass
@@ -59,6 +61,8 @@ def run(
     sent = Drain(rpc, hubspot, lane=lane, stopped=stopped).run_once()
     report.sent = sent.sent
     worker = Receive(rpc, hubspot, lane=lane, stopped=stopped)
+    paused = {row["scope"] for row in rpc.list_pauses()}
+    held = [TABLES[table] for table in READ_OF[kind] if paused & {"*", table}]
     until = clock() + PATIENCE
     waiting = 0
     while True:
@@ -70,13 +74,15 @@ def run(
         report.errors += [error for error in received.errors if error not in report.errors]
         waiting = rpc.watch_signals(demand["signals"])["waiting"]
         # What failed here waits for its next attempt; what another worker has will be there soon.
-        if not waiting or received.failed or stopped() or clock() >= until:
+        if not waiting or held or received.failed or stopped() or clock() >= until:
             break
         sleep(LOOK_EVERY)
     report.failed += sent.failed
     report.dead += sent.dead
     report.forbidden |= sent.forbidden
     report.errors = [*sent.errors, *report.errors]
+    if waiting and held:
+        report.errors.append(f"paused: {', '.join(held)}. «glue queue status» says why")
     if report.state == "queued" and not waiting and not report.failed:
         report.state = "done"
     return report

@@ -5,14 +5,17 @@ What is claimed, in which order and when again, the database decides.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from glue.errors import Forbidden, HubSpotError, LeaseEnding, Unauthorized
 from glue.hubspot import HubSpot
 from glue.identity import Identity
+from glue.records import TABLES
 from glue.rpc import Rpc
 from glue.weather import Weather
+
+NAMED = 3  # of the records with one trouble, so many are named in its line
 
 
 class Claimed(Protocol):
@@ -136,3 +139,22 @@ class Worker(ABC):
             if isinstance(stop, Unauthorized):
                 raise stop
         return len(claimed)
+
+
+def lines(table: str, failed: Iterable[dict[str, Any]]) -> list[str]:
+    """What went wrong with records of a table, a line for each reason.
+
+    failed: with their error, name, and charged: whether the record may be at fault; else it is not
+    named, because everything has that trouble.
+    """
+    named: dict[str, list[str]] = {}
+    for one in failed:
+        names = named.setdefault(one["error"], [])
+        if one["charged"]:
+            names.append(str(one["name"]))
+    told = []
+    for error, names in sorted(named.items()):
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        who = f"{TABLES[table]} {', '.join(names[:NAMED])}{more}: " if names else ""
+        told.append(f"{who}{error}")
+    return told

@@ -488,6 +488,7 @@ def test_the_doctor_is_content_without_redis(world):
         ({"HUBSPOT_BOOKING_TYPE": None}, ["HUBSPOT_BOOKING_TYPE is not set"]),
         ({"HUBSPOT_BOOKING_TYPE": "2-999"}, ["booking_id of bookings", "Check HUBSPOT_BOOKING"]),
         ({"HUBSPOT_EXAM_TYPE": None}, ["HUBSPOT_EXAM_TYPE is not set"]),
+        ({"HUBSPOT_EXAM_TYPE": "2-999"}, ["2-999", "Check HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM"]),
         ({"HUBSPOT_BASE_URL": "http://127.0.0.1:9"}, ["cannot reach HubSpot"]),
         ({"REDIS_URL": "redis://127.0.0.1:9/0"}, ["cannot reach Redis", "Check REDIS_URL"]),
         ({"REDIS_URL": "nonsense"}, ["Redis", "REDIS_URL"]),

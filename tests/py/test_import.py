@@ -249,6 +249,15 @@ def test_an_unfinished_import_can_be_begun_anew(world):
     assert paths.count(LIST.format(EXAM_TYPE)) == 1
 
 
+def test_an_import_says_that_it_does_not_wait_for_a_pause(world):
+    fill(world, contacts=3, exams=2, bookings=1)
+    world.database.rows("select hubspot_sync.pause_sync('*', 'cleaning up')")
+    run = glue_here("import", env=world.environment())
+    assert run.returncode == 0
+    assert "cleaning up" in run.stderr
+    assert "does not wait" in run.stderr
+
+
 def test_what_was_imported_is_no_news_to_a_poll(world, exam):
     db = world.database
     marks = db.rows("select task, state from hubspot_sync.sync_status where task like 'poll%%'")

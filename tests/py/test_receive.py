@@ -568,6 +568,22 @@ def test_an_answer_older_than_what_is_known_is_asked_for_again_but_not_without_e
     assert world.receive().received == 1
 
 
+def test_what_is_wrong_names_the_records_and_what_is_nobodys_fault_none(world, exam):
+    ids = [
+        world.account.create(CONTACTS, student_id=f"s{n}", email=f"s{n}@x.org", sj_credits="-1")
+        for n in range(5)
+    ]
+    world.database.signal(OF[CONTACTS], *ids)
+    (line,) = world.receive().errors
+    assert line == (
+        f"contacts {', '.join(sorted(ids)[:3])} and 2 more: MBCRD: a balance is negative"
+    )
+    world.database.let_time_pass()
+    world.account.fault({"kind": "unavailable", "type": "contacts"})
+    (line,) = world.receive().errors
+    assert line.startswith("HubSpot answered 503")
+
+
 # Order
 
 

@@ -151,6 +151,17 @@ def test_what_hubspot_refuses_to_tell_is_told_by_the_exit_code(world, exam):
     assert json.loads(answer.stdout)["state"] == "queued"
 
 
+@pytest.mark.parametrize("scope", ["*", "hubspot_mock_exams"])
+def test_a_pause_is_told_and_not_waited_out(world, exam, scope):
+    grow_old(world)
+    world.database.rows("select hubspot_sync.pause_sync(%(scope)s, 'cleaning up')", scope=scope)
+    with connect(world.database.url) as own, world.hubspot() as hubspot:
+        report = syncing.run(Rpc(own), hubspot, "exam", exam, 60.0, sleep=pytest.fail)
+    assert report.state == "queued"
+    assert report.errors[0].startswith("paused: exams")
+    assert "glue queue status" in report.errors[0]
+
+
 def test_an_id_nobody_knows_is_told(world, exam):
     answer = glue_here("sync", "booking", "BK-NONE", env=world.environment())
     assert (answer.returncode, "there is no booking BK-NONE" in answer.stderr) == (1, True)
