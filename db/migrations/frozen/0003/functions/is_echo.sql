@@ -21,18 +21,8 @@ begin
     return false;
   end if;
   select s.* into v_shadow
-    from (select b.id
-            from hubspot_sync.hubspot_bookings b
-           where p_table = 'hubspot_bookings' and b.hubspot_id = p_hubspot_id
-          union all
-          select c.id
-            from hubspot_sync.hubspot_contact_credits c
-           where p_table = 'hubspot_contact_credits' and c.hubspot_id = p_hubspot_id
-          union all
-          select e.id
-            from hubspot_sync.hubspot_mock_exams e
-           where p_table = 'hubspot_mock_exams' and e.hubspot_id = p_hubspot_id) k
-    join hubspot_sync.sync_shadow s on s.record = k.id;
+    from hubspot_sync.sync_shadow s
+   where s.record = hubspot_sync.known_record(p_table, p_hubspot_id);
   if v_shadow.record is null or v_shadow.properties ?| array['@archived', '@gone'] then
     return false;
   end if;

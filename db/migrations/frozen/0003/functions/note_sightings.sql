@@ -27,19 +27,8 @@ begin
              or h.properties ? '@archived')
              and not hubspot_sync.is_asked_for(p_table, s.id, s.version) as wanted
       from seen s
-      left join lateral (
-        select b.id
-          from hubspot_sync.hubspot_bookings b
-         where p_table = 'hubspot_bookings' and b.hubspot_id = s.id
-        union all
-        select c.id
-          from hubspot_sync.hubspot_contact_credits c
-         where p_table = 'hubspot_contact_credits' and c.hubspot_id = s.id
-        union all
-        select e.id
-          from hubspot_sync.hubspot_mock_exams e
-         where p_table = 'hubspot_mock_exams' and e.hubspot_id = s.id) k on true
-      left join hubspot_sync.sync_shadow h on h.record = k.id
+      left join hubspot_sync.sync_shadow h
+        on h.record = hubspot_sync.known_record(p_table, s.id)
   ), added as (
     insert into hubspot_sync.webhook_inbox
       (table_name, hubspot_id, kind, event, received_at, next_attempt_at)
