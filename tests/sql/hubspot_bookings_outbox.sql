@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(15);
 
 insert into hubspot_sync.hubspot_mock_exams (hubspot_id, mock_type, exam_date, capacity)
 values ('E-1', 'Mini-mock', '2030-02-01', 3);
@@ -79,6 +79,32 @@ select throws_ok(
           raise division_by_zero;
         end'$$, '22012', null, 'a writer may fail after its booking');
 select is_empty('table news', 'then nothing is queued');
+
+-- Lanes ---------------------------------------------------------------------------------------
+create function pg_temp.cancel(p_number integer) returns text language sql as $$
+  update hubspot_sync.hubspot_bookings set is_active = 'Cancelled'
+   where booking_id = 'L-' || p_number;
+  select q.lane
+    from hubspot_sync.sync_queue q
+    join hubspot_sync.hubspot_bookings b on b.id = q.record
+   where b.booking_id = 'L-' || p_number and q.new_data ->> 'is_active' = 'Cancelled'
+   order by q.id desc
+   limit 1
+$$;
+insert into hubspot_sync.hubspot_bookings
+  (hubspot_id, booking_id, mock_exam_id, student_id, student_email, is_active)
+select case when n = 1 then 'B-L1' end, 'L-' || n, 'E-1', 'L-' || n, n || '@example.com', 'Active'
+  from generate_series(1, 4) n;
+update hubspot_sync.sync_queue q set sync_attempts = 1
+  from hubspot_sync.hubspot_bookings b
+ where q.record = b.id and b.booking_id = 'L-3';
+update hubspot_sync.sync_queue q set epoch = 1, sync_attempts = 1
+  from hubspot_sync.hubspot_bookings b
+ where q.record = b.id and b.booking_id = 'L-4';
+select is(pg_temp.cancel(1), 'urgent', 'a cancellation of what HubSpot has is urgent');
+select is(pg_temp.cancel(2), 'bulk', 'of what HubSpot was never told of it is not');
+select is(pg_temp.cancel(3), 'urgent', 'of what it may have it is');
+select is(pg_temp.cancel(4), 'urgent', 'and of what a worker is sending');
 
 select * from finish();
 rollback;

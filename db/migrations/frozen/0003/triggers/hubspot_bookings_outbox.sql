@@ -1,6 +1,6 @@
 -- Queues for HubSpot what changed of a booking. A row that arrives with a HubSpot id came from
 -- there, or was written there first by the old application: its insert is not news. A
--- cancellation is urgent.
+-- cancellation is urgent, unless HubSpot has never been told of the booking.
 create or replace function hubspot_sync.hubspot_bookings_outbox()
   returns trigger
   language plpgsql
@@ -25,8 +25,16 @@ begin
     perform hubspot_sync.enqueue_change(
       'hubspot_bookings', new.id, 'update',
       hubspot_sync.booking_properties(old), hubspot_sync.booking_properties(new),
-      case when new.is_active = 'Cancelled' and old.is_active is distinct from new.is_active
-        then 'urgent' else 'bulk' end);
+      case
+        when new.is_active = 'Cancelled'
+             and old.is_active is distinct from new.is_active
+             and (new.hubspot_id is not null
+                  or exists (select from hubspot_sync.sync_queue q
+                              where q.record = new.id
+                                and not q.synced
+                                and (q.sync_attempts > 0 or q.epoch is not null)))
+          then 'urgent'
+        else 'bulk' end);
   else
     perform hubspot_sync.enqueue_change(
       'hubspot_bookings', old.id, 'delete',
