@@ -7,12 +7,21 @@ from typing import Any
 
 import httpx
 
-from glue.errors import Forbidden, HubSpotError, RateLimited, Rejected, Unauthorized, Unavailable
+from glue.errors import (
+    Forbidden,
+    HubSpotError,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    WrongType,
+)
 
 TOO_MANY = 429
 LOCKED = 423
 MIGRATING = 477
 ID = re.compile(r"[0-9]{1,20}")
+UNKNOWN_TYPE = "infer object type"
 TYPES_HINT = (
     "Check HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE: HubSpot shows an object's type id in the"
     " address of its list of records."
@@ -74,8 +83,9 @@ def failure(answer: httpx.Response) -> HubSpotError:
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         # A gateway's answer says nothing of the server behind it, which may still be at work.
         return Unavailable(reason, status=status, unanswered=status != httpx.codes.NOT_IMPLEMENTED)
-    hint = TYPES_HINT if "infer object type" in reason else ""
-    return Rejected(reason, hint, status=status, existing_id=existing_id(body))
+    if UNKNOWN_TYPE in reason:
+        return WrongType(reason, TYPES_HINT, status=status)
+    return Rejected(reason, status=status, existing_id=existing_id(body))
 
 
 def body_of(answer: httpx.Response) -> dict[str, Any]:

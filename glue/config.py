@@ -11,7 +11,7 @@ from glue.errors import ConfigError
 API_VERSION = "2026-09"
 HUBSPOT = "https://api.hubapi.com"
 CONTACT_TYPE = "0-1"
-TYPE = r"[A-Za-z0-9_-]+"
+TYPE = r"[0-9]{1,9}-[0-9]{1,19}"
 SECRET = "what «openssl rand -hex 32» prints"
 SHORTEST_SECRET = 16
 ADDRESS = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
@@ -82,18 +82,34 @@ def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
         base_url=base_url.rstrip("/"),
         # A header holds nothing else, and who builds it would tell the token in its error.
         access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app", r"[!-~]+"),
-        booking_type=_need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678", TYPE),
-        exam_type=_need(env, "HUBSPOT_EXAM_TYPE", "2-12345679", TYPE),
+        booking_type=(types := _types(env))[0],
+        exam_type=types[1],
     )
 
 
 def object_types(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The tables of HubSpot's object types, by HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE."""
+    bookings, exams = _types(env)
     return {
         CONTACT_TYPE: "hubspot_contact_credits",
-        _need(env, "HUBSPOT_BOOKING_TYPE", "2-12345678", TYPE): "hubspot_bookings",
-        _need(env, "HUBSPOT_EXAM_TYPE", "2-12345679", TYPE): "hubspot_mock_exams",
+        bookings: "hubspot_bookings",
+        exams: "hubspot_mock_exams",
     }
+
+
+def _types(env: Mapping[str, str]) -> tuple[str, str]:
+    """The object types of bookings and of exams. Raises ConfigError where they cannot be it."""
+    examples = {"HUBSPOT_BOOKING_TYPE": "2-12345678", "HUBSPOT_EXAM_TYPE": "2-12345679"}
+    bookings, exams = (_need(env, name, example) for name, example in examples.items())
+    for (name, example), value in zip(examples.items(), (bookings, exams), strict=True):
+        if not re.fullmatch(TYPE, value):
+            raise ConfigError(f"{name} is no id of an object type", f"export {name}={example!r}")
+    if len({bookings, exams, CONTACT_TYPE}) < 3:
+        raise ConfigError(
+            "HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE must be two, and not the contacts'",
+            "Each object has a type id of its own, such as 2-12345678.",
+        )
+    return bookings, exams
 
 
 def serve(env: Mapping[str, str] = os.environ) -> ServeConfig:

@@ -8,10 +8,10 @@ import redis
 
 from glue import config, display
 from glue.db import connect
-from glue.errors import Forbidden, GlueError, Rejected
+from glue.errors import Forbidden, GlueError, Rejected, WrongType
 from glue.hubspot import HubSpot
 from glue.parked import DEAD, Parking
-from glue.records import TABLES
+from glue.records import SEATS, TABLES, has_property
 from glue.rpc import BOOKINGS, CONTACTS, Rpc
 
 KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
@@ -105,8 +105,23 @@ def _hubspot(env: Mapping[str, str]) -> Iterator[Finding]:
     with HubSpot(settings) as hubspot:
         hubspot.list_objects(settings.exam_type, ["capacity"])
         yield Finding("HubSpot", True, f"{settings.base_url} answers, the token may read exams")
+        yield _exams(hubspot, settings.exam_type)
         yield _unique(hubspot, BOOKINGS, settings.booking_type, "HUBSPOT_BOOKING_TYPE")
         yield _unique(hubspot, CONTACTS, "contacts", "the property's name")
+
+
+def _exams(hubspot: HubSpot, object_type: str) -> Finding:
+    """Whether what should be the exams' type has what only exams have."""
+    try:
+        if has_property(hubspot, object_type, SEATS):
+            return Finding("HubSpot", True, f"{SEATS} of exams is there")
+    except Forbidden as error:
+        hint = f"Not known whether HUBSPOT_EXAM_TYPE is the exams' type: {error.message}"
+        return Finding(
+            "HubSpot", True, f"{SEATS} of exams: may not be looked at", hint, warning=True
+        )
+    hint = "Check HUBSPOT_EXAM_TYPE."
+    return Finding("HubSpot", False, f"type {object_type} has no property {SEATS}", hint)
 
 
 def _unique(hubspot: HubSpot, table: str, object_type: str, what: str) -> Finding:
@@ -118,7 +133,7 @@ def _unique(hubspot: HubSpot, table: str, object_type: str, what: str) -> Findin
     except Forbidden as error:
         hint = f"Not known whether HubSpot keeps it unique: {error.message}"
         return Finding("HubSpot", True, f"{where}: may not be looked at", hint, warning=True)
-    except Rejected as error:
+    except (Rejected, WrongType) as error:
         return Finding("HubSpot", False, f"{where}: {error.message}", f"Check {what}.")
     if definition.get("hasUniqueValue"):
         return Finding("HubSpot", True, f"{where} is unique")

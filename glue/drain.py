@@ -49,7 +49,7 @@ class Drain(Worker):
     """
 
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
-        """Sends until nothing is due. Raises Unauthorized, having given everything back."""
+        """Sends until nothing is due. Raises Unauthorized and WrongType, having given all back."""
         report = DrainReport()
         self._run(tables, report)
         return report

@@ -115,6 +115,12 @@ class Unauthorized(HubSpotError):
     exit_code = 77
 
 
+class WrongType(HubSpotError):
+    """HubSpot knows no such type of objects: our own setting is wrong, and no record."""
+
+    exit_code = 2
+
+
 class Forbidden(HubSpotError):
     exit_code = 77
 

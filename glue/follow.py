@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from glue.errors import BusDiverged, GlueError, Unauthorized
+from glue.errors import BusDiverged, GlueError, Unauthorized, WrongType
 
 
 def follow(
@@ -24,7 +24,7 @@ def follow(
     while not stop.is_set():
         try:
             busy = run()
-        except (Unauthorized, BusDiverged):
+        except (Unauthorized, WrongType, BusDiverged):
             raise
         except GlueError as error:
             failed(error)

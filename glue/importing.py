@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from glue.ahead import ahead
 from glue.hubspot import BATCH, HubSpot
-from glue.records import ORDER, PROPERTIES, link, object_type, storable
+from glue.records import ORDER, PROPERTIES, check_types, link, object_type, storable
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, Rpc
 
 # Bookings whose links are asked for together: HubSpot answers for a thousand.
@@ -48,8 +48,10 @@ def run(
     """Imports everything, or goes on. The report is of all pages, those of earlier runs too.
 
     hubspot: its meter must have a connection of its own: it fetches while rpc writes. progress:
-    told of each page, (table, records). stopped: asked between pages.
+    told of each page, (table, records). stopped: asked between pages. Raises ConfigError where a
+    type of HubSpot's is not what it is taken for.
     """
+    check_types(hubspot)
     places = rpc.begin_import(restart)
     for place in places:
         progress(place["table_name"], place["read"])

@@ -42,7 +42,7 @@ class Receive(Worker):
         self._sizes: dict[str, int] = {}
 
     def run_once(self, tables: Sequence[str] = ORDER) -> ReceiveReport:
-        """Reads until nothing is due. Raises Unauthorized, having given everything back."""
+        """Reads until nothing is due. Raises Unauthorized and WrongType, having given all back."""
         report = ReceiveReport()
         self._run(tables, report)
         return report

@@ -1,8 +1,10 @@
 """What is read of HubSpot's records: their types there, what to ask for by name, the links."""
 
+import contextlib
 import json
 from typing import Any
 
+from glue.errors import ConfigError, Forbidden, Rejected
 from glue.hubspot import HubSpot
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES
 
@@ -59,6 +61,9 @@ PROPERTIES = {
         MERGED,
     ),
 }
+NOT_FOUND = 404
+# What only exams have, among the three types.
+SEATS = "capacity"
 # Whose history tells what others have added.
 BALANCES = (
     "sj_credits",
@@ -73,6 +78,36 @@ def object_type(hubspot: HubSpot, table: str) -> str:
     """What HubSpot calls a table's records."""
     config = hubspot.config
     return {EXAMS: config.exam_type, CONTACTS: CONTACT_TYPE, BOOKINGS: config.booking_type}[table]
+
+
+def has_property(hubspot: HubSpot, object_type: str, name: str) -> bool:
+    """Whether a type of HubSpot's has a property. Raises Forbidden where that may not be seen."""
+    try:
+        hubspot.get_property(object_type, name)
+    except Rejected as error:
+        if error.status != NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def check_types(hubspot: HubSpot) -> None:
+    """Looks whether the two custom types are what they are taken for, two calls.
+
+    Raises ConfigError where one is not, and WrongType where HubSpot has no such type. Without the
+    scope to look nothing is known.
+    """
+    for table, name, variable in (
+        (EXAMS, SEATS, "HUBSPOT_EXAM_TYPE"),
+        (BOOKINGS, "booking_id", "HUBSPOT_BOOKING_TYPE"),
+    ):
+        with contextlib.suppress(Forbidden):
+            if not has_property(hubspot, object_type(hubspot, table), name):
+                raise ConfigError(
+                    f"{object_type(hubspot, table)} is no type of {TABLES[table]}: it has no"
+                    f" property {name}",
+                    f"Check {variable}.",
+                )
 
 
 def link(hubspot: HubSpot, bookings: list[dict[str, Any]]) -> None:

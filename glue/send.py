@@ -8,7 +8,7 @@ it is tried again, in the database.
 from collections.abc import Callable, Sequence
 
 from glue.answers import in_line
-from glue.errors import Forbidden, HubSpotError, Rejected, Unauthorized, Unavailable
+from glue.errors import Forbidden, HubSpotError, Rejected, Unauthorized, Unavailable, WrongType
 from glue.hubspot import BATCH, BatchResult, HubSpot
 from glue.identity import Identity, same
 from glue.outcome import Outcome
@@ -357,7 +357,7 @@ class Sender:
 
         try:
             self._in_batches(send, changes, refused)
-        except (Unauthorized, Forbidden):
+        except (Unauthorized, WrongType, Forbidden):
             raise
         except HubSpotError as error:
             for change in changes:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from glue.errors import Forbidden, HubSpotError, LeaseEnding, Unauthorized
+from glue.errors import Forbidden, HubSpotError, LeaseEnding, Unauthorized, WrongType
 from glue.hubspot import HubSpot
 from glue.identity import Identity
 from glue.records import TABLES
@@ -83,7 +83,7 @@ class Worker(ABC):
         """What is to be done before a round of claims."""
 
     def _run(self, tables: Sequence[str], report: Report) -> None:
-        """Works until nothing is due. Raises Unauthorized, having given everything back."""
+        """Works until nothing is due. Raises Unauthorized and WrongType, having given all back."""
         self._tables = tables
         self._resting.clear()
         count = 1
@@ -136,7 +136,7 @@ class Worker(ABC):
             self._resting.add(table)
             self._weather.stopped(table, stop)
             report.forbidden |= isinstance(stop, Forbidden)
-            if isinstance(stop, Unauthorized):
+            if isinstance(stop, (Unauthorized, WrongType)):
                 raise stop
         return len(claimed)
 

@@ -196,8 +196,8 @@ def test_calls_are_as_few_as_the_batches_allow(world):
     fill(world, contacts=250, exams=30, bookings=1150)
     world.account.calls()
     world.bring_in()
-    # Pages of a hundred; links of a thousand bookings at a time, of two kinds.
-    assert world.account.calls() == 1 + 3 + 12 + 2 * 2
+    # Two looks at the types; pages of a hundred; links of a thousand bookings, of two kinds.
+    assert world.account.calls() == 2 + 1 + 3 + 12 + 2 * 2
 
 
 def test_an_import_that_was_finished_begins_anew_and_changes_nothing(world):
@@ -206,7 +206,7 @@ def test_an_import_that_was_finished_begins_anew_and_changes_nothing(world):
     before = brought(world.database, but="state")
     world.account.calls()
     again = world.bring_in()
-    assert world.account.calls() == 1 + 2 + 2 + 2
+    assert world.account.calls() == 2 + 1 + 2 + 2 + 2
     assert brought(world.database, but="state") == before
     assert [row["read"] for row in again.tables] == [row["read"] for row in first.tables]
 
@@ -421,3 +421,37 @@ def test_no_more_is_fetched_once_nobody_wants_it():
     with ahead(pages(), depth=2) as coming:
         assert next(coming) == 0
     assert len(made) <= 5
+
+
+@pytest.mark.parametrize(
+    ("exams", "bookings", "words"),
+    [
+        (BOOKING_TYPE, EXAM_TYPE, "is no type of exams: it has no property capacity"),
+        ("2-999", BOOKING_TYPE, "infer object type"),
+        (EXAM_TYPE, EXAM_TYPE, "must be two"),
+        (EXAM_TYPE, "0-1", "must be two"),
+        ("exams", BOOKING_TYPE, "is no id of an object type"),
+    ],
+)
+def test_types_that_cannot_be_it_are_refused_before_anything_is_taken(
+    world, exams, bookings, words
+):
+    fill(world, contacts=3, exams=2, bookings=1)
+    env = world.environment(HUBSPOT_EXAM_TYPE=exams, HUBSPOT_BOOKING_TYPE=bookings)
+    run = glue_here("import", env=env)
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert "HUBSPOT_EXAM_TYPE" in run.stderr
+    assert world.database.value("select count(*) from hubspot_sync.hubspot_mock_exams") == 0
+
+
+def test_an_unknown_type_costs_no_record_an_attempt(world):
+    fill(world, contacts=1, exams=1, bookings=1)
+    world.bring_in()
+    (exam,) = (row["id"] for row in world.account.records(EXAM_TYPE))
+    world.database.signal("hubspot_mock_exams", exam)
+    env = world.environment(HUBSPOT_EXAM_TYPE="2-999")
+    for _ in range(4):
+        assert glue_here("receive", "--once", env=env).returncode == 2
+        world.database.let_time_pass()
+    assert [row["attempts"] for row in world.database.open_signals()] == [0]
