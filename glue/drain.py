@@ -6,13 +6,14 @@ answer means for a record, glue.send.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from glue.errors import HubSpotError
+from glue.errors import Busy, HubSpotError
 from glue.hubspot import BATCH
 from glue.notes import NoteSender
 from glue.rpc import BOOKINGS, CONTACTS, EXAMS, NOTES, ClaimedChange
 from glue.send import Sender
-from glue.worker import Worker, lines
+from glue.worker import JAMS, Worker, lines
 
 # Contacts first, so that a booking finds its contact's HubSpot id; exams last, because their
 # count of bookings follows from the bookings sent; notes after all that they tell of.
@@ -48,6 +49,8 @@ class Drain(Worker):
     lane: urgent sends what is urgent alone, bulk everything; None follows the setting «profile».
     """
 
+    _jams = 0
+
     def run_once(self, tables: Sequence[str] = ORDER) -> DrainReport:
         """Sends until nothing is due. Raises Unauthorized and WrongType, having given all back."""
         report = DrainReport()
@@ -81,7 +84,8 @@ class Drain(Worker):
             sender.outcome.give_back(claimed, error)
             stop = error
         if results := sender.outcome.results():
-            report.sent += self._rpc.finish_changes(table, results)
+            self._jams = 0
+            self._finish(table, results, report)
         if failed := sender.outcome.failed:
             report.dead += self._rpc.fail_changes(table, failed)
             report.failed += len(failed)
@@ -90,3 +94,17 @@ class Drain(Worker):
             )
             report.errors += [line for line in lines(table, named) if line not in report.errors]
         return stop
+
+    def _finish(self, table: str, results: list[dict[str, Any]], report: DrainReport) -> None:
+        """Acknowledges what was sent; a record somebody holds is left alone, and sent once more."""
+        try:
+            report.sent += self._rpc.finish_changes(table, results)
+        except Busy as error:
+            self._jams += 1
+            self._resting.add(table)  # it would be met again at once
+            if not error.locked or len(results) == 1 or self._jams >= JAMS:
+                report.failed += len(results)
+                report.errors += [error.message] if error.message not in report.errors else []
+                return
+            self._finish(table, results[::2], report)
+            self._finish(table, results[1::2], report)

@@ -73,6 +73,11 @@ class DatabaseError(GlueError):
 class Busy(DatabaseError):
     """A deadlock or a lock that was not to be had: nothing happened, the call may be repeated."""
 
+    @property
+    def locked(self) -> bool:
+        """Whether somebody holds a row: without that one the others could be done."""
+        return self.code == "55P03"
+
 
 class SchemaMissing(GlueError):
     """The database lacks what this version needs: a person must migrate it."""

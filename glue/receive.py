@@ -13,7 +13,7 @@ from glue.hubspot import BATCH
 from glue.reading import Reading, failure
 from glue.records import ORDER, storable
 from glue.rpc_inbound import ClaimedSignal
-from glue.worker import Worker, lines
+from glue.worker import JAMS, Worker, lines
 
 # Records of a claim: as many as one read takes, and what was read is one transaction.
 CLAIM = BATCH
@@ -40,6 +40,7 @@ class Receive(Worker):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._sizes: dict[str, int] = {}
+        self._jams = 0
 
     def run_once(self, tables: Sequence[str] = ORDER) -> ReceiveReport:
         """Reads until nothing is due. Raises Unauthorized and WrongType, having given all back."""
@@ -70,8 +71,11 @@ class Receive(Worker):
             reading.give_back(error)
             stop = error
         signals = {signal.hubspot_id: signal for signal in claimed}
+        self._jams = 0
         self._take(table, signals, storable(reading.records), reading.gone, report)
         self._fail(table, reading.failed, report)
+        if self._jams:
+            self._resting.add(table)  # it would be met again at once
         return stop
 
     def _take(
@@ -90,7 +94,9 @@ class Receive(Worker):
             answer = self._rpc.receive_records(table, epoch, records, gone)
         except (Refused, DatabaseError) as error:
             busy = isinstance(error, Busy)
-            if busy or len(records) + len(gone) == 1:
+            self._jams += busy
+            halved = not busy or (error.locked and self._jams < JAMS)
+            if not halved or len(records) + len(gone) == 1:
                 ids = [id_ for one in (*records, *gone) for id_ in one.get("asked", [one["id"]])]
                 failed = [failure(signals[id_], error, charged=not busy) for id_ in ids]
                 self._fail(table, failed, report)

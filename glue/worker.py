@@ -15,6 +15,9 @@ from glue.records import TABLES
 from glue.rpc import Rpc
 from glue.weather import Weather
 
+# Calls of a claim that may meet a row somebody holds, each for the five seconds it waits: a claim
+# is halved until it is alone, within the lease.
+JAMS = 10
 NAMED = 3  # of the records with one trouble, so many are named in its line
 
 

@@ -1,7 +1,8 @@
 -- Takes bookings as HubSpot has them; see apply_records.
 --
 -- Postgres owns bookings: what HubSpot's users edit is overwritten, or, where it is a request,
--- done by the booking functions. A booking nobody here knows (of the old application, or made by
+-- done by the booking functions. Two that HubSpot merged stay two here: the one whose record is
+-- gone there is made anew. A booking nobody here knows (of the old application, or made by
 -- hand) is taken as it is. Locks are taken in everybody's order: contacts, bookings, counters.
 create or replace function hubspot_sync.apply_bookings(
   p_records jsonb,
@@ -17,6 +18,7 @@ declare
   v_now timestamptz := hubspot_sync.clock();
   v_new text[];
   v_ids uuid[];
+  v_parted uuid[];
   v_exams uuid[];
   v_record jsonb;
   v_theirs hubspot_sync.hubspot_bookings;
@@ -30,10 +32,21 @@ begin
   applied := 0;
   refused := jsonb_build_object();
   stale := '{}';
+  v_parted := array(
+    select b.id
+      from jsonb_array_elements(p_records) r
+     cross join lateral unnest(string_to_array(
+                  r.value #>> '{properties,hs_merged_object_ids}', ';')) m (id)
+      join hubspot_sync.hubspot_bookings b on b.hubspot_id = trim(m.id)
+     where b.hubspot_id <> r.value ->> 'id'
+       and b.booking_id <> trim(r.value #>> '{properties,booking_id}'));
   v_ids := array(
     select b.id
       from jsonb_array_elements(p_records) r
       join hubspot_sync.hubspot_bookings b on b.hubspot_id = r.value ->> 'id'
+    union
+    select p.id
+      from unnest(v_parted) p (id)
     union
     select b.id
       from jsonb_array_elements(p_records) r
@@ -62,6 +75,18 @@ begin
     where c.id in (select b.contact from hubspot_sync.hubspot_bookings b where b.id = any (v_ids))
       for no key update nowait;
 
+  delete from hubspot_sync.sync_shadow s where s.record = any (v_parted);
+  insert into hubspot_sync.sync_conflicts
+    (entity, record, field, postgres_value, hubspot_value, decision)
+  select 'hubspot_bookings', b.id, 'hubspot_id', b.hubspot_id, null,
+         'ours: HubSpot merged it with another booking, so it is made anew there'
+    from hubspot_sync.hubspot_bookings b
+   where b.id = any (v_parted)
+   order by b.id;
+  update hubspot_sync.hubspot_bookings b set hubspot_id = null where b.id = any (v_parted);
+  perform hubspot_sync.resend_record('hubspot_bookings', p.id)
+     from unnest(v_parted) p (id);
+
   -- What nobody here knows comes in one statement; what that refuses is looked at one by one.
   begin
     v_new := hubspot_sync.add_bookings(p_records);
@@ -81,6 +106,11 @@ begin
     begin
       v_theirs := hubspot_sync.parse_booking(v_record);
       v_version := hubspot_sync.parse_moment(v_record ->> 'updatedAt', 'updatedAt');
+      -- One we know keeps it: it is written there again.
+      v_theirs.booking_id := coalesce(v_theirs.booking_id, (
+        select b.booking_id
+          from hubspot_sync.hubspot_bookings b
+         where b.hubspot_id = v_theirs.hubspot_id));
       if v_theirs.booking_id is null then
         raise exception 'booking_id is missing'
           using errcode = '22023', hint = 'Bookings are made by api.create_booking.';
@@ -104,6 +134,10 @@ begin
         into v_properties
         from jsonb_each(hubspot_sync.booking_properties(v_theirs) - '{@contact,@exam}'::text[]) p
        where v_record -> 'properties' ? p.key;
+      if v_record -> 'properties' ? 'booking_id' then
+        v_properties := v_properties || jsonb_build_object(
+          'booking_id', coalesce(trim(v_record #>> '{properties,booking_id}'), ''));
+      end if;
       v_properties := v_properties || hubspot_sync.merge_links(v_booking, v_record);
       v_plan := hubspot_sync.merge_record(
         'hubspot_bookings', v_booking.id, hubspot_sync.booking_properties(v_booking),

@@ -200,11 +200,17 @@ begin
        cross join lateral (
          select coalesce(jsonb_object_agg(p.key, p.value), '{}') as properties
            from jsonb_each(s.state) p
-          where s.whole
-             or p.key = any (s.keys)
-            and (p.key = any (s.keys_tried)
-                 or p.key = any (dead.keys)
-                 or h.properties -> p.key is distinct from p.value)) d
+          where (s.whole
+                 or p.key = any (s.keys)
+                and (p.key = any (s.keys_tried)
+                     or p.key = any (dead.keys)
+                     or h.properties -> p.key is distinct from p.value))
+            -- Of a contact HubSpot may have already, a name nobody gave here stays as it is there.
+            and not (p_table = 'hubspot_contact_credits'
+                     and s.hubspot_id is null
+                     and not s.tried
+                     and h.record is null
+                     and p.value = '""')) d
     )
     select p_table,
            d.record,

@@ -10,6 +10,7 @@ create or replace function hubspot_sync.finish_changes(p_table text, p_results j
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
@@ -151,7 +152,14 @@ begin
      and not s.properties @> f.sent;
   perform hubspot_sync.note_shadow(p_table, (
     select jsonb_agg(jsonb_build_object(
-             'record', f.record, 'properties', f.sent, 'version', f.version, 'how', 'written'))
+             'record', f.record, 'version', f.version, 'how', 'written',
+             -- Of a contact's first write claim_changes leaves out the names that are empty here.
+             'properties', case
+               when p_table = 'hubspot_contact_credits'
+                    and not exists (select from hubspot_sync.sync_shadow s
+                                     where s.record = f.record)
+                 then jsonb_build_object('firstname', '', 'lastname', '')
+               else '{}' end || f.sent))
       from jsonb_to_recordset(v_finished)
         as f (record uuid, sent jsonb, closed boolean, gone boolean, version timestamptz)
      where f.closed and not f.gone and f.sent <> '{}'));

@@ -15,7 +15,8 @@ declare
   v_exams jsonb := coalesce(p_record #> '{associations,exams}', jsonb_build_array());
   v_gone uuid[] := array(
     select s.record from hubspot_sync.sync_shadow s
-     where s.record in (p_booking.exam, p_booking.contact) and s.properties ? '@archived');
+     where s.record in (p_booking.exam, p_booking.contact)
+       and s.properties ?| array['@archived', '@gone']);
 begin
   if jsonb_typeof(p_record -> 'associations') is distinct from 'object' then
     return jsonb_build_object();

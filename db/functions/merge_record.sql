@@ -75,7 +75,11 @@ begin
               max(r.new_data ->> t.key) filter (where r.arrived) as arrived,
               coalesce(bool_or(not r.dead and r.new_data ->> t.key = t.value), false) as own
          from rows r
-        where r.new_data ? t.key or r.new_data is null and r.operation = 'resend') w
+        where r.new_data is null and r.operation = 'resend'
+           or r.new_data ? t.key
+          -- What nobody gave when a contact was made here is no edit of it.
+          and not (p_table = 'hubspot_contact_credits' and r.operation = 'insert'
+                   and r.new_data ->> t.key = '')) w
      where p_ours ? t.key
   ), conflicts as (
     insert into hubspot_sync.sync_conflicts

@@ -1,4 +1,5 @@
--- Changes a balance as somebody changed it in HubSpot, once, and never below zero.
+-- Changes a balance as somebody changed it in HubSpot, once, and never below zero: what could not
+-- be taken away is answered, for a later edit may make up for it.
 create or replace function hubspot_sync.take_top_up(
   p_contact uuid,
   p_credit text,
@@ -6,7 +7,7 @@ create or replace function hubspot_sync.take_top_up(
   p_note text,
   p_at timestamptz
 )
-  returns void
+  returns integer
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
@@ -20,26 +21,21 @@ declare
 begin
   if p_delta = 0 or exists (select from hubspot_sync.credit_ledger l
                              where l.idempotency_key = v_key) then
-    return;
+    return 0;
   end if;
   select (hubspot_sync.contact_properties(c) ->> p_credit)::integer
     into v_balance
     from hubspot_sync.hubspot_contact_credits c
    where c.id = p_contact;
   v_delta := greatest(p_delta, -v_balance);
-  if v_delta <> p_delta then
-    insert into hubspot_sync.sync_conflicts
-      (entity, record, field, postgres_value, hubspot_value, decision)
-    values ('hubspot_contact_credits', p_contact, p_credit, v_balance::text, p_delta::text,
-            format('%s taken away %s: stopped at 0', -p_delta, p_note));
-    if v_delta = 0 then
-      return;
-    end if;
+  if v_delta = 0 then
+    return -p_delta;
   end if;
   perform set_config('hubspot_sync.ledger_entry', jsonb_build_object(
     'note', p_note, 'key', v_key)::text, true);
   perform hubspot_sync.change_credit(p_contact, p_credit, v_delta, 'hubspot', null);
   perform set_config('hubspot_sync.ledger_entry', '', true);
+  return v_delta - p_delta;
 exception
   when numeric_value_out_of_range then
     perform set_config('hubspot_sync.ledger_entry', '', true);
@@ -51,7 +47,7 @@ $$;
 comment on function hubspot_sync.take_top_up(uuid, text, integer, text, timestamptz) is
   'Adds p_delta to a balance with a ledger entry of reason «hubspot», unless the ledger has that '
   'edit (contact, balance, p_at: its moment in HubSpot''s history, null where that is not known). '
-  'What would fall below 0 stops '
-  'there; sync_conflicts says so. Raises 22023 for a balance out of range.';
+  'It stops at 0: answers how much could not be taken away. Raises 22023 for a balance out of '
+  'range.';
 revoke execute on function hubspot_sync.take_top_up(uuid, text, integer, text, timestamptz)
   from public, anon, authenticated;

@@ -104,6 +104,15 @@ begin
       raise exception 'mock exam % is being made by somebody else', p_mock_exam_id
         using errcode = 'MBBSY', hint = 'Send the same request again.';
     end if;
+    -- HubSpot has it, perhaps otherwise: what was given here is sent, and kept until then.
+    insert into hubspot_sync.sync_queue (table_name, record, operation, new_data)
+    select 'hubspot_mock_exams', v_new.id, 'resend', jsonb_object_agg(g.key, null)
+      from jsonb_each(jsonb_strip_nulls(jsonb_build_object(
+             'mock_exam_name', p_mock_exam_name, 'mock_type', p_mock_type,
+             'mock_set', p_mock_set, 'exam_date', p_exam_date, 'start_time', p_start_time,
+             'end_time', p_end_time, 'location', p_location, 'capacity', p_capacity,
+             'is_active', p_is_active))) g
+    having count(*) > 0;
     return hubspot_sync.read_exam(v_new.id);
   end if;
   update hubspot_sync.hubspot_mock_exams e

@@ -1,5 +1,5 @@
 begin;
-select plan(69);
+select plan(78);
 
 create or replace function hubspot_sync.clock()
   returns timestamptz language sql stable return timestamptz '2030-01-01 12:00+00';
@@ -164,7 +164,7 @@ select pg_temp.ours('app');
 select pg_temp.read(8, '[[0, 5]]');
 select pg_temp.spend(8, -4);
 select is(pg_temp.read(8, '[[0, 5], [1, 2]]'), '0', 'more taken away than there is stops at 0');
-select is(pg_temp.conflicts(8), '3 taken away in HubSpot by CRM_UI userId:1: stopped at 0',
+select is(pg_temp.conflicts(8), '2 more was taken away in HubSpot by CRM_UI userId:1 than there is: stopped at 0',
           'a conflict says so');
 select is(pg_temp.read(8, '[[0, 5], [1, 2]]'), '0', 'once');
 select is((select count(*) from hubspot_sync.sync_conflicts where record = pg_temp.id(8)),
@@ -172,6 +172,14 @@ select is((select count(*) from hubspot_sync.sync_conflicts where record = pg_te
 select is(pg_temp.send(8, 2), '0', 'HubSpot hears of it');
 select is(pg_temp.read(8, '[[0, 5], [1, -1]]', '-1'), 'MBCRD: a balance is negative',
           'a negative balance is refused');
+
+-- A slip that was corrected before it was read: three here, five there.
+select pg_temp.read(30, '[[0, 5]]');
+select pg_temp.spend(30, -2);
+select is(pg_temp.read(30, '[[0, 5], [1, 0], [2, 5]]'), '3', 'a slip that was corrected makes nothing');
+select is(pg_temp.read(30, '[[0, 5], [1, 0], [2, 5], [3, -3], [4, 4]]'), '2',
+          'what was taken away too much is made up for by what is given back');
+select is(pg_temp.conflicts(30), null, 'and is no conflict then');
 
 select pg_temp.read(18, '[[0, 5]]');
 select pg_temp.spend(18, -5);
@@ -241,6 +249,17 @@ select is((select concat_ws('/', a.applied, a.refused) from hubspot_sync.apply_r
           'it is refused alone');
 select is(pg_temp.read(17, '[[0, 5], [2, 6], [3, 7], [4, 2147483647]]'),
           '22023: sj_credits is no whole number: 2147483647', 'and so is what is too large');
+
+-- Made here and there ------------------------------------------------------------------------
+insert into hubspot_sync.hubspot_contact_credits (student_id, email)
+select 'S-' || n, n || '@example.com' from generate_series(31, 32) n;
+select is(pg_temp.read(31, '[[0, 5]]'), '5', 'who came here without credits has those of HubSpot');
+select is(pg_temp.read(31, '[[0, 5]]'), '5', 'once');
+select is(pg_temp.conflicts(31), null, 'which is no conflict');
+select is(pg_temp.send(32, 2), '0', 'our first write is of a balance of nothing');
+select is(pg_temp.read(32, '[[0, 5], [2, 0, "INTEGRATION", "app"]]'), '5',
+          'it takes nothing away');
+select is(pg_temp.send(32, 3), '5', 'it is written again');
 
 -- Entries dated far ahead: ten years are 5,256,000 minutes.
 select is(pg_temp.read(28, '[[0, 5], [5256000, 8]]'), '8', 'a contact comes with its balance');

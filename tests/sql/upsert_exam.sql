@@ -35,7 +35,15 @@ select row_eq(
   $$select capacity, is_active, exam_date, status from api.upsert_exam('E-bare')$$,
   row(0, false, null::date, 'full'::text),
   'an exam of which nothing is said is inactive and has no seats');
-select is_empty('table hubspot_sync.sync_queue', 'a new exam is no news for HubSpot');
+select results_eq(
+  $$select e.hubspot_id, q.operation,
+           (select string_agg(k.key, ' ' order by k.key) from jsonb_object_keys(q.new_data) k (key))
+      from hubspot_sync.sync_queue q
+      join hubspot_sync.hubspot_mock_exams e on e.id = q.record$$,
+  $$values ('E-1', 'resend', 'capacity end_time exam_date is_active location mock_exam_name mock_set'
+                             ' mock_type start_time')$$,
+  'HubSpot is told what was given of a new exam, and nothing where nothing was');
+delete from hubspot_sync.sync_queue;
 
 -- A change -----------------------------------------------------------------------------------
 create temp table before as select * from pg_temp.state() where what <> 'hubspot_mock_exams';

@@ -1,5 +1,8 @@
 -- Takes exams as HubSpot has them; see apply_records.
 --
+-- One that HubSpot merged into another is closed here: its seats must not be sold beside the
+-- other's. Its bookings stay with it, for a person to move.
+--
 -- In the order of locks of everybody else: all exams, then the gates of those that will be moved,
 -- then their bookings, then what the loop touches.
 create or replace function hubspot_sync.apply_exams(
@@ -14,6 +17,7 @@ create or replace function hubspot_sync.apply_exams(
 as $$
 declare
   v_now timestamptz := hubspot_sync.clock();
+  v_merged uuid[];
   v_moving text[];
   v_record jsonb;
   v_theirs hubspot_sync.hubspot_mock_exams;
@@ -27,8 +31,18 @@ begin
   applied := 0;
   refused := jsonb_build_object();
   stale := '{}';
+  v_merged := array(
+    select e.id
+      from jsonb_array_elements(p_records) r
+     cross join lateral unnest(string_to_array(
+                  r.value #>> '{properties,hs_merged_object_ids}', ';')) m (id)
+      join hubspot_sync.hubspot_mock_exams e on e.hubspot_id = trim(m.id)
+      left join hubspot_sync.sync_shadow s on s.record = e.id
+     where e.hubspot_id <> r.value ->> 'id'
+       and not coalesce(s.properties ? '@gone', false));
   perform from hubspot_sync.hubspot_mock_exams e
     where e.hubspot_id in (select r.value ->> 'id' from jsonb_array_elements(p_records) r)
+       or e.id = any (v_merged)
     order by e.id
       for no key update;
   v_moving := array(
@@ -57,6 +71,25 @@ begin
       and b.mock_exam_id in (select r.value ->> 'id' from jsonb_array_elements(p_records) r)
     order by b.id
       for no key update;
+  -- Nothing of what was merged is sent any more.
+  perform hubspot_sync.note_shadow('hubspot_mock_exams', (
+    select jsonb_agg(jsonb_build_object('record', m.id, 'properties', '{"@gone": ""}'::jsonb))
+      from unnest(v_merged) m (id)));
+  update hubspot_sync.sync_queue q
+     set synced = true, synced_at = v_now, dead_at = null
+   where q.record = any (v_merged) and not q.synced;
+  insert into hubspot_sync.sync_conflicts
+    (entity, record, field, postgres_value, hubspot_value, decision)
+  select 'hubspot_mock_exams', e.id, 'is_active', coalesce(e.is_active, ''), 'merged',
+         format('HubSpot''s: merged with another exam, so it is closed; bookings to be moved: %s',
+                (select count(*) from hubspot_sync.hubspot_bookings b
+                  where b.exam = e.id and b.is_active = 'Active'))
+    from hubspot_sync.hubspot_mock_exams e
+   where e.id = any (v_merged)
+   order by e.id;
+  update hubspot_sync.hubspot_mock_exams e
+     set is_active = 'false', scheduled_activation_at = null, updated_at = v_now
+   where e.id = any (v_merged);
   -- New exams first, which take bookings that came early; then the others in the order in which
   -- every writer of many bookings takes their counters.
   for v_record in

@@ -130,9 +130,14 @@ begin
            set deleted_at = v_now, updated_at = v_now
          where c.id = v_gone.record;
       else
-        v_booking := hubspot_sync.lock_booking(
-          (select b.booking_id from hubspot_sync.hubspot_bookings b
-            where b.id = v_gone.record));
+        -- By its own id: another may have its booking_id.
+        select b.* into v_booking
+          from hubspot_sync.hubspot_bookings b
+         where b.id = v_gone.record;
+        -- A contact it was linked with while we waited: whoever has that may be waiting for us.
+        perform from hubspot_sync.hubspot_contact_credits c
+          where c.id = v_booking.contact
+            for no key update nowait;
         update hubspot_sync.hubspot_bookings b
            set deleted_at = v_now, updated_at = v_now
          where b.id = v_gone.record;

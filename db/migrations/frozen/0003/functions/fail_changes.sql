@@ -5,6 +5,7 @@ create or replace function hubspot_sync.fail_changes(p_table text, p_failures js
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
 as $$
 declare
   c_history constant integer := 20;  -- of a row's failures the first and so many of the last

@@ -13,6 +13,7 @@ create or replace function hubspot_sync.import_page(
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
 as $$
 declare
   v_answer record;

@@ -5,6 +5,9 @@
 -- not ours changes the balance here by as much as it changed the one there. How far the history
 -- was taken into account is noted; the ledger's unique key refuses what would be taken twice.
 --
+-- What HubSpot had of a contact before it was made here as well counts, too, where it came here
+-- without any. Where both have some it may be the same purchase: ours stands, and a conflict tells.
+--
 -- An entry dated far ahead of our clock would hide what comes later: it counts as old as the one
 -- before it in HubSpot's list. So it is not taken; a conflict says so.
 --
@@ -34,12 +37,23 @@ declare
   v_seen timestamptz;
   v_start timestamptz;
   v_before integer;
+  v_delta integer;
+  v_former integer;  -- what HubSpot had before it knew of ours
+  v_short integer;  -- what could not be taken away
+  v_given_back integer;
+  v_note text;
+  v_made jsonb;  -- with what it was made here
   v_entry record;
   v_again jsonb := jsonb_build_object();
 begin
   select hubspot_sync.contact_properties(c) into v_ours
     from hubspot_sync.hubspot_contact_credits c where c.id = p_contact;
   select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = p_contact;
+  v_made := (select q.new_data
+               from hubspot_sync.sync_queue q
+              where q.record = p_contact and q.operation = 'insert'
+              order by q.id desc
+              limit 1);
   for v_credit in
     select o.field
       from hubspot_sync.field_owners o
@@ -84,10 +98,9 @@ begin
 
     if coalesce(jsonb_array_length(v_entries), 0) = 0 then
       -- Without a history: the plain difference, unless a send of ours may be in between.
-      if v_theirs <> v_base and not v_open then
-        perform hubspot_sync.take_top_up(
-          p_contact, v_credit, v_theirs - v_base, 'its history is not known', null);
-      end if;
+      v_note := 'its history is not known';
+      v_short := case when v_theirs <> v_base and not v_open then
+        hubspot_sync.take_top_up(p_contact, v_credit, v_theirs - v_base, v_note, null) end;
     else
       if v_source is null then
         v_source := hubspot_sync.learn_source(v_shadow.written, v_credit, v_entries);
@@ -98,6 +111,8 @@ begin
       v_seen := (v_shadow.seen ->> v_credit)::timestamptz;
       v_start := v_seen;
       v_before := null;
+      v_former := null;
+      v_short := 0;
       for v_entry in
         select e.at, e.value, e.source, e.source_id, e.place, e.entries,
                e.source = 'INTEGRATION' and coalesce(case
@@ -134,32 +149,43 @@ begin
                   format('ours: what HubSpot''s history had until %s is gone, so what was added'
                          ' then is not known', v_entry.at));
         elsif v_start is null then
-          -- The first reading of a contact that was made here: what was there before our first
-          -- write is no edit of ours.
+          -- The first reading: what was there before our first write.
           if v_entry.own then
             v_start := v_entry.at;
+            v_former := v_before;
           end if;
         elsif v_entry.at > v_start and not v_entry.own
               and (v_entry.source <> 'MERGE_OBJECTS'
                    or v_entry.at > coalesce((v_shadow.seen ->> '@merged')::timestamptz,
                                             '-infinity')) then
-          -- A merge can begin a history anew: with what its contacts had.
-          perform hubspot_sync.take_top_up(
-            p_contact, v_credit,
-            v_entry.value - coalesce(
-              v_before, case when v_entry.source = 'MERGE_OBJECTS' then v_base end, 0),
-            format('in HubSpot by %s %s', v_entry.source, v_entry.source_id), v_entry.at);
+          -- A merge can begin a history anew: with what its contacts had. What an edit took away
+          -- too much, the next may give back: a slip that was corrected.
+          v_delta := v_entry.value - coalesce(
+            v_before, case when v_entry.source = 'MERGE_OBJECTS' then v_base end, 0);
+          if v_delta > 0 then
+            v_given_back := least(v_short, v_delta);
+            v_short := v_short - v_given_back;
+            v_delta := v_delta - v_given_back;
+          end if;
+          v_note := format('in HubSpot by %s %s', v_entry.source, v_entry.source_id);
+          v_short := v_short + hubspot_sync.take_top_up(
+            p_contact, v_credit, v_delta, v_note, v_entry.at);
         end if;
         v_before := v_entry.value;
         v_seen := greatest(v_seen, v_entry.at);
       end loop;
-      if v_theirs::text is distinct from v_ours ->> v_credit then
+      v_former := case when v_start is null then v_before else v_former end;
+      if v_former > 0 and v_made ->> v_credit = '0' then
+        v_former := hubspot_sync.take_top_up(
+          p_contact, v_credit, v_former, 'in HubSpot before it was made here', v_seen);
+      elsif v_former > 0 or v_theirs::text is distinct from v_ours ->> v_credit then
         insert into hubspot_sync.sync_conflicts
           (entity, record, field, postgres_value, hubspot_value, decision)
         select 'hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
-               v_theirs::text, d.decision
+               coalesce(v_former, v_theirs)::text, d.decision
           from (select case
-                  when v_start is null then 'ours: HubSpot had it before it knew of ours'
+                  when v_former > 0 or v_start is null
+                    then 'ours: HubSpot had it before it knew of ours'
                   when hubspot_sync.parse_moment(v_entries -> 0 ->> 'timestamp', v_credit)
                        > v_latest
                     then 'ours: HubSpot dates its edit ahead, to '
@@ -170,6 +196,13 @@ begin
       update hubspot_sync.sync_shadow s
          set seen = coalesce(s.seen, '{}') || jsonb_build_object(v_credit, v_seen)
        where s.record = p_contact;
+    end if;
+    if v_short > 0 then
+      insert into hubspot_sync.sync_conflicts
+        (entity, record, field, postgres_value, hubspot_value, decision)
+      values ('hubspot_contact_credits', p_contact, v_credit, v_ours ->> v_credit,
+              v_theirs::text,
+              format('%s more was taken away %s than there is: stopped at 0', v_short, v_note));
     end if;
     -- What HubSpot holds and we do not is written again.
     if not v_open and exists (

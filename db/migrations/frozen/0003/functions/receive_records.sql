@@ -16,6 +16,7 @@ create or replace function hubspot_sync.receive_records(
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
 as $$
 declare
   c_no_student constant text := '22023: student_id is missing';
