@@ -14,12 +14,15 @@ from glue.errors import Busy
 
 PAUSES = (0.05, 0.2)  # seconds before the second and the third try of a call that was in the way
 
+LONG = 1.0  # seconds of waiting for a lock
+
 
 class Calls:
     """Calls functions over one connection. Raises Refused and DatabaseError.
 
     A call that lost a deadlock or a wait for a lock has changed nothing and is made again, three
-    times in all. sleep: of seconds. chance: numbers from 0 to 1.
+    times in all; not where it waited long, for then somebody keeps the lock. sleep: of seconds.
+    chance: numbers from 0 to 1. clock: monotonic seconds.
     """
 
     def __init__(
@@ -28,10 +31,12 @@ class Calls:
         *,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._sleep = sleep
         self._chance = chance
+        self._clock = clock
 
     def call(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
         """The rows of a function called with named arguments.
@@ -44,13 +49,15 @@ class Calls:
             for name, value in arguments.items()
         }
         for pause in (*PAUSES, None):
+            began = self._clock()
             try:
                 with translated():
                     return self._connection.execute(
                         f"select * from {function}({names})", values
                     ).fetchall()
-            except Busy:
-                if pause is None or self._connection.info.transaction_status:
+            except Busy as error:
+                long = error.locked and self._clock() - began > LONG
+                if pause is None or long or self._connection.info.transaction_status:
                     raise
                 self._sleep(pause * (0.5 + self._chance()))
         raise AssertionError("the last try returns or raises")
