@@ -1168,7 +1168,7 @@ MUTANTS = [
         "a held row is waited for without end",
         None,
         "",
-        "alter function hubspot_sync.receive_records(text, bigint, jsonb, jsonb) reset lock_timeout",
+        "alter function hubspot_sync.receive_records reset lock_timeout",
         ("tests/py/test_both_have_it.py from_being_read",),
     ),
 ]
