@@ -654,7 +654,7 @@ MUTANTS = [
     Mutant(
         "a claim believes the shadow though a worker may have sent",
         CLAIM,
-        "and (p.key = any (s.keys_tried)\n                 or",
+        "and (p.key = any (s.keys_tried)\n                     or",
         "and (",
         (SIMULATION,),
     ),
@@ -1163,13 +1163,6 @@ MUTANTS = [
         "    having count(*) > 0;",
         "    having false;",
         ("tests/sql/upsert_exam.sql",),
-    ),
-    Mutant(
-        "a held row is waited for without end",
-        None,
-        "",
-        "alter function hubspot_sync.receive_records reset lock_timeout",
-        ("tests/py/test_both_have_it.py from_being_read",),
     ),
 ]
 
