@@ -11,6 +11,8 @@ from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
 
+UNDONE = {"queued": "is queued", "dead": "cannot be brought up to date"}
+
 
 @click.command("sync")
 @click.argument("kind", type=click.Choice(["exam", "booking", "contact"]), required=False)
@@ -63,8 +65,11 @@ def sync(
             f"{report.state}: {report.records} records to be read, {report.received} signals done,"
             f" {report.sent} changes sent, {report.failed} for later, {report.dead} dead"
         )
+        what = "" if everything else f"{kind} {id} {UNDONE.get(report.state, 'has trouble')}: "
         for error in report.errors:
-            click.echo(f"  {error}", err=True)
+            click.echo(f"{what}{error}", err=True)
+        for error in report.meanwhile:
+            click.echo(f"meanwhile: {error}", err=True)
     if report.forbidden:
         sys.exit(77)
     if report.dead:
