@@ -447,7 +447,7 @@ def test_under_cron_a_broken_invariant_is_told_on_stderr(world):
     world.database.rows("update hubspot_sync.exam_seats set taken = 7")
     done = glue_here("verify", env=world.environment())
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"seats_counted: 1 violations, for example .+\n", done.stderr)
+    assert re.fullmatch(r"seats_counted: 1 violation, for example .+\n", done.stderr)
 
 
 def test_verify_exits_with_1_and_names_the_broken_invariant(world):

@@ -447,8 +447,8 @@ def test_the_doctor_tells_what_waits_in_redis_and_what_cannot_be_read(redis_url,
     valkey.xadd(STREAM, {"body": b"[]"})
     valkey.xadd(DEAD, {"body": b"{", "reason": "why", "id": b"1-0"})
     assert told() == {
-        "1 requests wait in Redis": (True, True),
-        "1 requests cannot be read": (False, False),
+        "1 request in Redis": (True, True),
+        "1 request cannot be read": (False, False),
     }
 
 

@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from hubspot_world import BOOKINGS, CONTACTS, EXAMS, glue_here
+from hubspot_world import BOOKINGS, CONTACTS, EXAMS, glue_here, glue_watched
 
 from glue import syncing
 from glue.db import connect
@@ -39,6 +39,12 @@ def test_an_edit_in_hubspot_is_here_when_the_command_ends(world, exam):
     report = synced(world, "exam", exam)
     assert (report["state"], report["hubspot_id"], report["records"]) == ("done", exam, 1)
     assert location(world, exam) == "Leeds"
+
+
+def test_counts_are_told_as_people_say_them(world, exam):
+    grow_old(world)
+    told = glue_watched("sync", "exam", exam, env=world.environment()).stdout
+    assert told == "done: 1 record to be read, 1 signal done, 0 changes sent, 0 for later, 0 dead\n"
 
 
 def test_what_was_lately_read_is_left_alone(world, exam):
