@@ -320,6 +320,8 @@ def preview(seen: Any, most: int) -> None:
         whole(table)
     calls = f"{seen.calls} HubSpot {'call' if seen.calls == 1 else 'calls'}"
     plain(f"{counted(len(seen.records), 'record')} would be sent, in at least {calls}")
+    if seen.records:
+        plain("Not counted: what follows from it, notes and the exams' numbers of bookings", "dim")
     if seen.more:
         plain(f"and more: only {most} of a table are looked at")
     if seen.stuck:

@@ -336,6 +336,7 @@ def test_a_dry_run_tells_what_a_drain_then_does_and_changes_nothing(world, exam)
     world.account.calls()
     text = run(world, "drain", "--dry-run").stdout
     assert "2 records would be sent" in text
+    assert "Not counted: what follows from it, notes and the exams' numbers of bookings" in text
     assert world.account.calls() == 0
     world.drain()
     # The exam's number of bookings follows from the booking, with a call of its own.
