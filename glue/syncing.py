@@ -133,7 +133,7 @@ def _unsent(rpc: Rpc, kind: str, id: str, demand: dict[str, Any]) -> list[dict[s
 def _is_of(rpc: Rpc, booking_id: str, exam: str) -> bool:
     """Whether a booking is one of an exam. One that is gone is of none."""
     try:
-        return rpc.call("api.get_booking", p_booking_id=booking_id)[0]["mock_exam_id"] == exam
+        return rpc.get_booking(booking_id)["mock_exam_id"] == exam
     except Refused:
         return False
 
