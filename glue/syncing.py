@@ -181,7 +181,7 @@ def _require_known(rpc: Rpc, kind: str, id: str, hubspot_id: str | None) -> None
     if shown is not None and shown["record"] is None:
         raise GlueError(
             f"there is no {kind} {id}, neither here nor in HubSpot",
-            "A contact without a student_id is nobody's here."
+            "A contact without a student_id is no student, and is left alone in HubSpot."
             if kind == "contact"
             else "Give our id, HubSpot's or a booking_id.",
         )

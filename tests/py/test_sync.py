@@ -244,6 +244,21 @@ def test_a_number_neither_side_has_is_told(world, exam):
         assert "there is no exam 99999, neither here nor in HubSpot" in answer.stderr
 
 
+def test_a_contact_that_is_no_student_is_told_as_such(world, exam):
+    stranger = world.account.create(CONTACTS, email="eve@example.com")
+    answer = glue_here("sync", "contact", stranger, env=world.environment())
+    assert answer.returncode == 1
+    assert "without a student_id" in answer.stderr
+
+
+def test_what_hubspot_does_not_have_and_a_pause_holds_up_is_queued(world, exam):
+    booking = world.database.book("ann", exam)
+    world.database.rows("select hubspot_sync.pause_sync('hubspot_bookings', 'cleaning up')")
+    answer = glue_here("sync", "booking", booking, env=world.environment())
+    assert answer.returncode == 75
+    assert answer.stderr.startswith(f"booking {booking} is queued: paused: bookings (cleaning up)")
+
+
 def test_an_id_nobody_knows_is_told(world, exam):
     answer = glue_here("sync", "booking", "BK-NONE", env=world.environment())
     assert (answer.returncode, "there is no booking BK-NONE" in answer.stderr) == (1, True)
