@@ -3,8 +3,8 @@
 Applies every function, trigger, type and view in a transaction that is rolled back, and names
 each whose definition, comment or grants would change: somebody edited it by hand, or a migration
 is missing. Exit 0: nothing differs; 1: something does; 2: DATABASE_URL is not set; 75: Postgres
-cannot be reached. Blocks writers of the tables with triggers for a moment; waits for no one
-longer than two seconds.
+cannot be reached; 77: the role of DATABASE_URL may not replace them, run it as their owner. Blocks
+writers of the tables with triggers for a moment; waits for no one longer than two seconds.
 """
 
 import os
@@ -121,6 +121,10 @@ def main() -> None:
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             found = drift(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        said = error.diag.message_primary
+        print(f"{said}: run it as the owner of the functions", file=sys.stderr)
+        sys.exit(77)
     except psycopg.Error as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         sys.exit(75)

@@ -31,6 +31,7 @@ from glue.cli_parts import Group, is_watched, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
 from glue.rpc import Rpc
+from glue.words import counted
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,7 +79,7 @@ def advance_command(as_json: bool) -> None:
     if as_json:
         print_json({"activated": activated, "completed": completed})
     else:
-        told(f"{activated} exams activated, {completed} bookings completed")
+        told(f"{counted(activated, 'exam')} activated, {counted(completed, 'booking')} completed")
 
 
 @main.command("refresh")

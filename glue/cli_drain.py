@@ -26,6 +26,7 @@ from glue.cli_parts import (
 from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
+from glue.words import counted
 
 
 @contextmanager
@@ -134,6 +135,6 @@ def push(everything: bool, seconds: float | None, lease: float, as_json: bool) -
     if as_json:
         print_json({**dataclasses.asdict(report), "queue": status})
     else:
-        told(f"{report.checked} records compared, {report.queued} differ")
+        told(f"{counted(report.checked, 'record')} compared, {report.queued} different")
         display.drained(report.drained, status, pauses, watched=is_watched())
     leave(report.drained, status)

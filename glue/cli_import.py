@@ -11,6 +11,7 @@ from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.records import ORDER, object_type
 from glue.rpc import Rpc
+from glue.words import counted
 
 LISTED = 20  # refused records that are named; the others are counted
 
@@ -60,7 +61,8 @@ def import_command(restart: bool, as_json: bool) -> None:
         display_compared.imported(report, refused, watched=is_watched())
     if report.refused:
         click.echo(
-            f"{report.refused} records refused: see hubspot_sync.sync_errors for the reasons.",
+            f"{counted(report.refused, 'record')} refused:"
+            " see hubspot_sync.sync_errors for the reasons.",
             err=True,
         )
         sys.exit(1)

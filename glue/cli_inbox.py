@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from glue import config, display, display_inbox
-from glue.cli_parts import Group, id_type, json_option, print_json
+from glue.cli_parts import Group, confirm, id_type, json_option, print_json
 from glue.db import connect
 from glue.errors import GlueError
 from glue.records import TABLES
@@ -182,7 +182,7 @@ def discard_command(which: tuple[str, ...], table: str | None, yes: bool, as_jso
             named = [row for i in ids for row in rpc.list_signals(limit=1, after=i - 1)]
             if named := [row for row in named if row["id"] in ids]:
                 display_inbox.asked_about(named)
-                click.confirm("These will not be read. Give them up?", abort=True, err=True)
+                confirm("These will not be read. Give them up?")
         rows = rpc.discard_signals(ids)
     _handled(rows, "discarded", as_json, strict=True)
 

@@ -48,6 +48,19 @@ seconds_option = click.option(
 id_type = click.IntRange(1, 2**63 - 1)
 
 
+def confirm(question: str) -> None:
+    """Goes on if a person says yes. Raises GlueError where nobody is there to be asked."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort as error:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise GlueError("nobody is there to be asked", "Without a terminal give --yes.") from error
+    if not agreed:
+        raise click.Abort
+
+
 def settings_for(lease: float) -> config.HubSpotConfig:
     """How to reach HubSpot, in requests that fit into a lease."""
     settings = config.hubspot()

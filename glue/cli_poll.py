@@ -139,7 +139,9 @@ def reconcile(full: bool, listing: bool, as_json: bool) -> None:
         )
         sys.exit(75)
     if report.received.dead or report.drained.dead:
-        click.echo("dead letters: see «glue inbox list --state dead» and «glue queue …»", err=True)
+        click.echo(
+            "dead letters: glue inbox list --state dead; glue queue list --state dead", err=True
+        )
     if report.drift or report.received.dead or report.drained.dead:
         sys.exit(1)
     if report.skipped:

@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from glue import config, display
-from glue.cli_parts import Group, id_type, json_option, print_json, told
+from glue.cli_parts import Group, confirm, id_type, json_option, print_json, told
 from glue.db import connect
 from glue.errors import GlueError
 from glue.records import TABLES
@@ -22,7 +22,7 @@ LEFT = {
     "sent": "it was sent already",
     "unknown": "there is no such change",
 }
-
+OPEN = "«glue queue list» shows what is open."
 
 table_option = click.option("--table", type=click.Choice(tuple(TABLES.values())))
 
@@ -131,7 +131,7 @@ def show_command(which: str, table: str | None, as_json: bool) -> None:
     with connect(config.database_url()) as connection:
         shown = Rpc(connection).show_change(p_table=table, **_which(which, table))
     if shown is None:
-        raise GlueError(f"nothing is known of {which}", "«glue queue list» shows what is open.")
+        raise GlueError(f"nothing is known of {which}", OPEN)
     if as_json:
         print_json(shown)
     else:
@@ -149,53 +149,78 @@ def _which(which: str, table: str | None) -> dict[str, Any]:
 
 
 @queue.command("retry")
-@click.argument("ids", type=id_type, nargs=-1)
+@click.argument("which", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are dead or waiting.")
 @table_option
 @json_option
-def retry_command(ids: tuple[int, ...], everything: bool, table: str | None, as_json: bool) -> None:
+def retry_command(
+    which: tuple[str, ...], everything: bool, table: str | None, as_json: bool
+) -> None:
     """Send changes again: dead letters, and those waiting for another attempt, become due.
 
-    They have all their attempts before them. What a worker has is left to it.
+    WHICH are ids of changes; with --table records as «glue queue show» takes them, whose open
+    changes are meant. They have all their attempts before them. What a worker has is left to it.
 
     \b
     Examples:
       glue queue retry 17 18
+      glue queue retry --table contacts S000001
       glue queue retry --all
       glue queue retry --all --table bookings
     """
-    if bool(ids) == everything or (table and not everything):
-        raise click.UsageError("name changes by their ids, or --all, perhaps with --table")
+    if bool(which) == everything:
+        raise click.UsageError("name changes by their ids, records with --table, or --all")
     with connect(config.database_url()) as connection:
         rpc = Rpc(connection)
-        rows = rpc.retry_all(table) if everything else rpc.retry_changes(list(ids))
+        rows = rpc.retry_all(table) if everything else rpc.retry_changes(_ids(rpc, which, table))
     _handled(rows, "retried", as_json, strict=not everything)
 
 
 @queue.command("discard")
-@click.argument("ids", type=id_type, nargs=-1, required=True)
+@click.argument("which", nargs=-1, required=True)
+@table_option
 @click.option("--yes", is_flag=True, help="Without being asked.")
 @json_option
-def discard_command(ids: tuple[int, ...], yes: bool, as_json: bool) -> None:
+def discard_command(which: tuple[str, ...], table: str | None, yes: bool, as_json: bool) -> None:
     """Give changes up: HubSpot stays as it is, and that is accepted.
 
-    They are not sent again, also not by a comparison of everything. A later change of the same
-    value is sent as usual.
+    WHICH are ids of changes; with --table records as «glue queue show» takes them, whose open
+    changes are meant. They are not sent again, also not by a comparison of everything. A later
+    change of the same value is sent as usual.
 
     \b
     Examples:
       glue queue discard 17
       glue queue discard --yes 17 18
+      glue queue discard --table bookings BK-20251203-ABC123
     """
     with connect(config.database_url()) as connection:
         rpc = Rpc(connection)
+        ids = _ids(rpc, which, table)
         if not yes:
             named = [row for i in ids for row in rpc.list_queue(limit=1, after=i - 1)]
             if named := [row for row in named if row["id"] in ids]:
                 display.asked(named)
-                click.confirm("HubSpot will not get these. Give them up?", abort=True, err=True)
-        rows = rpc.discard_changes(list(ids))
+                confirm("HubSpot will not get these. Give them up?")
+        rows = rpc.discard_changes(ids)
     _handled(rows, "discarded", as_json, strict=True)
+
+
+def _ids(rpc: Rpc, which: tuple[str, ...], table: str | None) -> list[int]:
+    """The ids of the changes that are meant: these, or the open ones of records of a table."""
+    found: list[int] = []
+    for one in which:
+        if table is None:
+            if not re.fullmatch(r"[1-9]\d{0,17}", one):
+                raise click.UsageError(f"{one} is no id of a change; a record goes with --table")
+            found.append(int(one))
+            continue
+        shown = rpc.show_change(p_table=table, **_which(one, table))
+        ids = [row["id"] for row in shown["changes"] if row["state"] != "sent"] if shown else []
+        if not ids:
+            raise GlueError(f"nothing is open of {table} {one}", OPEN)
+        found += ids
+    return found
 
 
 def _handled(rows: list[dict[str, Any]], done: str, as_json: bool, *, strict: bool) -> None:

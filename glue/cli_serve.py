@@ -18,7 +18,7 @@ from glue.serve.state import open_state
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes; one is enough for hundreds of requests a second.",
+    help="Processes; one takes thousands of events a second.",
 )
 @json_option
 def serve(host: str, port: int, workers: int, as_json: bool) -> None:

@@ -10,6 +10,9 @@ from glue.cli_parts import json_option, print_json, told
 from glue.db import connect
 from glue.hubspot import HubSpot
 from glue.rpc import Rpc
+from glue.words import counted
+
+UNDONE = {"queued": "is queued", "dead": "cannot be brought up to date"}
 
 
 @click.command("sync")
@@ -60,11 +63,15 @@ def sync(
         print_json(dataclasses.asdict(report))
     else:
         told(
-            f"{report.state}: {report.records} records to be read, {report.received} signals done,"
-            f" {report.sent} changes sent, {report.failed} for later, {report.dead} dead"
+            f"{report.state}: {counted(report.records, 'record')} to be read,"
+            f" {counted(report.received, 'signal')} done, {counted(report.sent, 'change')} sent,"
+            f" {report.failed} for later, {report.dead} dead"
         )
+        what = "" if everything else f"{kind} {id} {UNDONE.get(report.state, 'has trouble')}: "
         for error in report.errors:
-            click.echo(f"  {error}", err=True)
+            click.echo(f"{what}{error}", err=True)
+        for error in report.meanwhile:
+            click.echo(f"meanwhile: {error}", err=True)
     if report.forbidden:
         sys.exit(77)
     if report.dead:

@@ -14,6 +14,18 @@ CONTACT_TYPE = "0-1"
 TYPE = r"[0-9]{1,9}-[0-9]{1,19}"
 SECRET = "what «openssl rand -hex 32» prints"
 SHORTEST_SECRET = 16
+NEEDED = {  # to talk to HubSpot, each with an example
+    "HUBSPOT_ACCESS_TOKEN": "the token of your private app",
+    "HUBSPOT_BOOKING_TYPE": "2-12345678",
+    "HUBSPOT_EXAM_TYPE": "2-12345679",
+}
+SERVED = {
+    "WEBHOOK_PUBLIC_URL": "https://sync.example.org/webhooks/hubspot",
+    "HUBSPOT_CLIENT_SECRET": "the client secret of your app",
+    "DATABASE_URL": "postgresql://user@host:5432/database",
+    "HUBSPOT_BOOKING_TYPE": "2-12345678",
+    "HUBSPOT_EXAM_TYPE": "2-12345679",
+}
 ADDRESS = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 
 
@@ -73,6 +85,7 @@ def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
 
     The object types differ from account to account: a default would write into another's.
     """
+    _need_all(env, NEEDED)
     base_url = env.get("HUBSPOT_BASE_URL") or HUBSPOT
     if not base_url.startswith(("https://", "http://")):
         raise ConfigError("HUBSPOT_BASE_URL must begin with https://", f"For example {HUBSPOT}")
@@ -81,7 +94,7 @@ def hubspot(env: Mapping[str, str] = os.environ) -> HubSpotConfig:
     return HubSpotConfig(
         base_url=base_url.rstrip("/"),
         # A header holds nothing else, and who builds it would tell the token in its error.
-        access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", "the token of your private app", r"[!-~]+"),
+        access_token=_need(env, "HUBSPOT_ACCESS_TOKEN", NEEDED["HUBSPOT_ACCESS_TOKEN"], r"[!-~]+"),
         booking_type=(types := _types(env))[0],
         exam_type=types[1],
     )
@@ -99,7 +112,8 @@ def object_types(env: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def _types(env: Mapping[str, str]) -> tuple[str, str]:
     """The object types of bookings and of exams. Raises ConfigError where they cannot be it."""
-    examples = {"HUBSPOT_BOOKING_TYPE": "2-12345678", "HUBSPOT_EXAM_TYPE": "2-12345679"}
+    examples = {name: NEEDED[name] for name in ("HUBSPOT_BOOKING_TYPE", "HUBSPOT_EXAM_TYPE")}
+    _need_all(env, examples)
     bookings, exams = (_need(env, name, example) for name, example in examples.items())
     for (name, example), value in zip(examples.items(), (bookings, exams), strict=True):
         if not re.fullmatch(TYPE, value):
@@ -117,7 +131,8 @@ def serve(env: Mapping[str, str] = os.environ) -> ServeConfig:
 
     A secret that is easily guessed is refused, and one that would open two doors.
     """
-    url = _need(env, "WEBHOOK_PUBLIC_URL", "https://sync.example.org/webhooks/hubspot", r"[!-~]+")
+    _need_all(env, SERVED)
+    url = _need(env, "WEBHOOK_PUBLIC_URL", SERVED["WEBHOOK_PUBLIC_URL"], r"[!-~]+")
     if not re.fullmatch(r"https?://[^/?#]+/[^#]*", url):
         raise ConfigError(
             "WEBHOOK_PUBLIC_URL is no address with a path",
@@ -126,8 +141,6 @@ def serve(env: Mapping[str, str] = os.environ) -> ServeConfig:
         )
     sync, door = _secrets(env, "SYNC_SECRET"), _secrets(env, "DOOR_SECRET")
     client = _secrets(env, "HUBSPOT_CLIENT_SECRET")
-    if not client:
-        _need(env, "HUBSPOT_CLIENT_SECRET", "the client secret of your app")
     if len({*sync, *door, *client}) < len(set(sync)) + len(set(door)) + len(set(client)):
         raise ConfigError(
             "SYNC_SECRET, DOOR_SECRET and HUBSPOT_CLIENT_SECRET share a value",
@@ -156,6 +169,16 @@ def _secrets(env: Mapping[str, str], name: str) -> tuple[str, ...]:
                 f"{one} has fewer than {SHORTEST_SECRET} characters", f"export {one}={SECRET!r}"
             )
     return values
+
+
+def _need_all(env: Mapping[str, str], examples: Mapping[str, str]) -> None:
+    """Raises ConfigError that names all variables which are missing."""
+    missing = {name: told for name, told in examples.items() if not env.get(name, "").strip()}
+    if missing:
+        *most, last = missing
+        names = f"{', '.join(most)} and {last} are" if most else f"{last} is"
+        words = " ".join(f"{name}={told!r}" for name, told in missing.items())
+        raise ConfigError(f"{names} not set", hint=f"export {words}")
 
 
 def _need(env: Mapping[str, str], name: str, example: str, form: str = r"[\s\S]+") -> str:

@@ -26,6 +26,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from glue.records import TABLES
+from glue.words import counted
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -48,15 +49,21 @@ def spinner(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A running count with its rate; yields a function told of every step's size."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description} {task.completed:,.0f} records"),
+        TextColumn("{task.description} {task.completed:,.0f} {task.fields[unit]}"),
         _Rate(),
         TimeElapsedColumn(),
     )
     with Progress(
         *columns, console=err, transient=True, disable=quiet or not err.is_terminal
     ) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda count: progress.advance(task, count)
+        task = progress.add_task(what, total=None, unit="records")
+
+        def told(count: int) -> None:
+            progress.advance(task, count)
+            one = progress.tasks[task].completed == 1
+            progress.update(task, unit="record" if one else "records")
+
+        yield told
 
 
 @contextmanager
@@ -145,8 +152,7 @@ def drained(
     dead = sum(row["dead"] for row in queue)
     if dead:
         plain(
-            f"{dead} dead {'letter' if dead == 1 else 'letters'}: see «glue queue list --state"
-            " dead»",
+            f"{counted(dead, 'dead letter')}: see «glue queue list --state dead»",
             "red",
             err,
         )
@@ -313,7 +319,9 @@ def preview(seen: Any, most: int) -> None:
             )
         whole(table)
     calls = f"{seen.calls} HubSpot {'call' if seen.calls == 1 else 'calls'}"
-    plain(f"{len(seen.records)} records would be sent, in at least {calls}")
+    plain(f"{counted(len(seen.records), 'record')} would be sent, in at least {calls}")
+    if seen.records:
+        plain("Not counted: what follows from it, notes and the exams' numbers of bookings", "dim")
     if seen.more:
         plain(f"and more: only {most} of a table are looked at")
     if seen.stuck:
@@ -381,7 +389,8 @@ def broken(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["violations"]:
             plain(
-                f"{row['name']}: {row['violations']} violations, for example {row['sample']}",
+                f"{row['name']}: {counted(row['violations'], 'violation')},"
+                f" for example {row['sample']}",
                 "red",
                 err,
             )
@@ -414,7 +423,8 @@ def events(seen: dict[str, Any]) -> None:
     out.print(table)
     first = seen["stream_first"]
     kept = f", from {first} on" if first else ""
-    out.print(f"{seen['stream_entries']} entries in the stream{kept}; {seen['dead']} dead letters")
+    dead = counted(seen["dead"], "dead letter")
+    out.print(f"{seen['stream_entries']} entries in the stream{kept}; {dead}")
 
 
 def letters(rows: list[dict[str, Any]]) -> None:

@@ -7,13 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from glue.display import (
-    age,
-    err,
-    moment,
-    plain,
-    whole,
-)
+from glue.display import age, err, moment, plain, whole
 from glue.records import TABLES
 
 
@@ -87,7 +81,16 @@ def reconciled(report: Any, *, watched: bool) -> None:
         plain(error, "yellow", err)
     for row in report.tables:
         if row["drift"]:
-            plain(f"{TABLES[row['table_name']]}: {row['drift']} still differ", "red", err)
+            table = TABLES[row["table_name"]]
+            plain(
+                f"{table}: {row['drift']} still {'differs' if row['drift'] == 1 else 'differ'}:"
+                f" glue inbox list --state dead --table {table};"
+                f" glue queue list --state dead --table {table}",
+                "red",
+                err,
+            )
+    if watched and report.agrees:
+        plain("both sides agree")
 
 
 def reconciliations(rows: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from glue.hubspot import HubSpot
 from glue.parked import DEAD, Parking
 from glue.records import SEATS, TABLES, has_property
 from glue.rpc import BOOKINGS, CONTACTS, Rpc
+from glue.words import counted
 
 KEYS = {BOOKINGS: "booking_id", CONTACTS: "student_id"}
 # What is weaker where HubSpot does not keep the property unique. It can be declared so only when
@@ -87,8 +88,8 @@ def _postgres(env: Mapping[str, str]) -> Iterator[Finding]:
         words = f"glue queue resume {table}".strip()
         hint = f"«{words}» once the reason is gone."
         yield Finding("paused", False, display.pause(pause), hint)
-    yield Finding("outbox", True, _waiting(status, "changes"))
-    yield Finding("inbox", True, _waiting(inbox, "signals"))
+    yield Finding("outbox", True, _waiting(status, "change"))
+    yield Finding("inbox", True, _waiting(inbox, "signal"))
 
 
 def _waiting(status: list[dict[str, Any]], what: str) -> str:
@@ -97,7 +98,7 @@ def _waiting(status: list[dict[str, Any]], what: str) -> str:
     if not waiting:
         return "nothing else waits" if any(row["dead"] for row in status) else "empty"
     oldest = max((row["oldest"] for row in status if row["oldest"]), default=None)
-    return f"{waiting} {what}, the oldest for {display.age(oldest)}"
+    return f"{counted(waiting, what)}, the oldest for {display.age(oldest)}"
 
 
 def _hubspot(env: Mapping[str, str]) -> Iterator[Finding]:
@@ -154,7 +155,9 @@ def _redis(env: Mapping[str, str]) -> Iterator[Finding]:
         hint = (
             f"«redis-cli XRANGE {DEAD} - +» says why; «redis-cli DEL {DEAD}» once it is dealt with."
         )
-        yield Finding("webhooks", False, f"{dead} requests cannot be read", hint)
+        yield Finding("webhooks", False, f"{counted(dead, 'request')} cannot be read", hint)
     if waiting:
         hint = "«glue serve» and «glue receive» move them into Postgres."
-        yield Finding("webhooks", True, f"{waiting} requests wait in Redis", hint, warning=True)
+        yield Finding(
+            "webhooks", True, f"{counted(waiting, 'request')} in Redis", hint, warning=True
+        )

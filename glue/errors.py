@@ -45,6 +45,14 @@ CODES = {
 }
 
 
+def _length(seconds: float) -> str:
+    """A length of time as people say it: «7 s», «2 min», «1 h»."""
+    if seconds < 90:
+        return f"{-int(-seconds // 1)} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(part for part in (hours and f"{hours} h", minutes and f"{minutes} min") if part)
+
+
 class GlueError(Exception):
     """A failure the user can do something about.
 
@@ -134,7 +142,9 @@ class RateLimited(HubSpotError):
     exit_code = 75
 
     def __init__(self, message: str, *, status: int, retry_after: float) -> None:
-        super().__init__(message, f"It may be tried again in {retry_after:g} s.", status=status)
+        super().__init__(
+            message, f"It may be tried again in {_length(retry_after)}.", status=status
+        )
         self.retry_after = retry_after
 
 

@@ -46,6 +46,12 @@ class ReconcileReport:
     def drift(self) -> int:
         return sum(row["drift"] for row in self.tables)
 
+    @property
+    def agrees(self) -> bool:
+        """Whether everything was compared, and nothing is left."""
+        undone = any(run.failed or run.dead for run in (self.received, self.drained))
+        return not (self.drift or self.skipped or self.forbidden or self.stopped or undone)
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"drift": self.drift}
 

@@ -149,6 +149,10 @@ class Rpc(InboundCalls):
         """Cancels; see api.cancel_booking."""
         return self.call("api.cancel_booking", p_booking_id=booking_id)[0]
 
+    def get_booking(self, booking_id: str) -> dict[str, Any]:
+        """A booking; see api.get_booking."""
+        return self.call("api.get_booking", p_booking_id=booking_id)[0]
+
     def get_contact_credits(self, student_id: str, email: str) -> dict[str, Any]:
         """A contact's balances; see api.get_contact_credits."""
         return self.call("api.get_contact_credits", p_student_id=student_id, p_email=email)[0]

@@ -53,6 +53,17 @@ def refusal(error: sqlalchemy.exc.DBAPIError) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def without_schema(error: sqlalchemy.exc.DBAPIError) -> str:
+    """What Postgres said instead of making the schema, and what to do about it."""
+    diagnosis = getattr(error.orig, "diag", None)
+    said = " ".join(str(error.orig).split()) if diagnosis is None else diagnosis.message_primary
+    return (
+        f"ERROR {getattr(error.orig, 'sqlstate', None)}: {said}\n"
+        "HINT: Let its owner say «grant create on database … to …» for this role, or run it as the"
+        " owner. Nothing was changed."
+    )
+
+
 def run_offline() -> None:
     context.configure(
         dialect_name="postgresql",
@@ -81,8 +92,11 @@ def run_online() -> None:
         connection.connection.driver_connection.add_notice_handler(tell)
         connection.exec_driver_sql("set client_min_messages = notice")
         # A migration that cannot get its lock gives up rather than hold up the applications.
-        connection.exec_driver_sql(f"set lock_timeout = '30s'; {CREATE_SCHEMA}")
-        connection.commit()
+        try:
+            connection.exec_driver_sql(f"set lock_timeout = '30s'; {CREATE_SCHEMA}")
+            connection.commit()
+        except sqlalchemy.exc.DBAPIError as error:
+            sys.exit(without_schema(error))
         context.configure(
             connection=connection,
             version_table_schema="hubspot_sync",

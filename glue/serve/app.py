@@ -16,6 +16,7 @@ from glue.rpc import Rpc
 from glue.serve import door, health, sync, webhooks
 from glue.serve.answers import handlers
 from glue.serve.state import State, open_state
+from glue.words import counted
 
 MOVE_EVERY = 5.0  # seconds
 MOVE_FOR = 20.0  # then whoever waits for a connection may have it
@@ -67,7 +68,9 @@ async def _keep_moving(state: State) -> None:
         try:
             if await asyncio.to_thread(state.parking.count):
                 moved = await state.pool.run(lambda rpc: _move(state, rpc), MOVE_PATIENCE)
-                state.log(f"{moved.moved} requests moved from Redis, {moved.dead} cannot be read")
+                state.log(
+                    f"{counted(moved.moved, 'request')} moved from Redis, {moved.dead} unreadable"
+                )
         except GlueError as error:
             state.log(f"Redis keeps what it has: {error.message}")
         except Exception as error:  # whatever it is, the next turn may do better

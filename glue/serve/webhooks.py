@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -39,7 +40,16 @@ async def receive(request: Request) -> JSONResponse:
         state.log(f"Postgres takes no events: {trouble.message}")
         await _park(state, body)
         return JSONResponse({"parked": len(events)})
+    if stored["ignored"]:
+        foreign = sum(_is_foreign(one, config.types) for one in events)
+        state.tell_ignored(min(stored["ignored"], foreign))
     return JSONResponse(stored)
+
+
+def _is_foreign(event: Any, types: dict[str, str]) -> bool:
+    """Whether an event names a type of objects that is not synchronised."""
+    named = event.get("objectTypeId") if isinstance(event, dict) else None
+    return named is not None and str(named) not in types
 
 
 async def _park(state: State, body: bytes) -> None:

@@ -440,3 +440,11 @@ def test_the_longest_wait_belongs_to_the_time_a_call_may_take(world):
         assert hubspot.timeout == 20
         hubspot.meter = Notes()
         assert hubspot.timeout == 25
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(6.2, "7 s"), (600, "10 min"), (3624.4, "1 h"), (5400, "1 h 30 min")]
+)
+def test_when_it_may_be_tried_again_is_told_in_words(seconds, told):
+    hint = OutOfBudget("no call is left", retry_after=seconds).hint
+    assert hint == f"It may be tried again in {told}."

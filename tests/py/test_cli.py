@@ -216,8 +216,10 @@ def test_a_missing_database_url_exits_with_2_and_says_how_to_set_it(name):
 def test_a_missing_token_exits_with_2_and_says_how_to_set_it(name, database_url):
     done = glue_here(*COMMANDS[name], env=environment(DATABASE_URL=database_url))
     assert done.returncode == 2
-    assert one_line(done) == "Error: HUBSPOT_ACCESS_TOKEN is not set"
+    missing = "HUBSPOT_ACCESS_TOKEN, HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE are"
+    assert one_line(done) == f"Error: {missing} not set"  # all at once, in one line to copy
     assert hint(done).startswith("export HUBSPOT_ACCESS_TOKEN=")
+    assert " HUBSPOT_EXAM_TYPE=" in hint(done)
 
 
 @pytest.mark.parametrize("missing", TYPES)
@@ -407,7 +409,7 @@ def test_advance_activates_what_is_due_and_completes_what_is_over(world):
         " (hubspot_id, mock_type, exam_date, start_time, is_active, scheduled_activation_at)"
         " values ('E-late', 'Mini-mock', current_date + 9, '10:00', 'false', now())"
     )
-    assert glue_watched("advance", env=env).stdout == "1 exams activated, 1 bookings completed\n"
+    assert glue_watched("advance", env=env).stdout == "1 exam activated, 1 booking completed\n"
     assert json_object(glue_here("advance", "--json", env=env)) == {"activated": 0, "completed": 0}
     assert db.violations() == []
 
@@ -447,7 +449,7 @@ def test_under_cron_a_broken_invariant_is_told_on_stderr(world):
     world.database.rows("update hubspot_sync.exam_seats set taken = 7")
     done = glue_here("verify", env=world.environment())
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"seats_counted: 1 violations, for example .+\n", done.stderr)
+    assert re.fullmatch(r"seats_counted: 1 violation, for example .+\n", done.stderr)
 
 
 def test_verify_exits_with_1_and_names_the_broken_invariant(world):

@@ -1,11 +1,13 @@
 """The drift check names what was changed by hand, and only that."""
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 DRIFT = Path(__file__).parents[2] / "db" / "drift.py"
 
@@ -49,6 +51,20 @@ def test_a_change_by_hand_is_named_and_left_as_it_is(database_url, connect, chan
     assert [line for line in first.stdout.splitlines() if line.startswith(named)]
     assert len(first.stdout.splitlines()) == 1
     assert second.stdout == first.stdout
+
+
+def test_who_does_not_own_the_functions_is_told_to_be_the_owner(database_url, connect):
+    with connect(autocommit=True) as connection:
+        role = f"reader_{secrets.token_hex(4)}"
+        connection.execute(f"create role {role} login password 'x' in role service_role")
+        try:
+            parts = conninfo_to_dict(database_url) | {"user": role, "password": "x"}
+            answer = drift(make_conninfo(**parts))
+        finally:
+            connection.execute(f"drop role {role}")
+    assert (answer.returncode, answer.stdout) == (77, "")
+    assert answer.stderr.endswith(": run it as the owner of the functions\n")
+    assert answer.stderr.count("\n") == 1
 
 
 def test_without_a_database_it_says_so():

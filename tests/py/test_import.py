@@ -362,7 +362,7 @@ def test_the_command_tells_what_came_and_what_was_refused(world):
     odd = world.exam(capacity=-5)
     done = glue_here("import", "--json", env=world.environment())
     assert done.returncode == 1
-    assert done.stderr.startswith("1 records refused")
+    assert done.stderr.startswith("1 record refused")
     report = json.loads(done.stdout)
     assert (report["exams"], report["contacts"], report["refused"]) == (1, 1, 1)
     (reason,) = report["reasons"]

@@ -420,6 +420,16 @@ def test_who_migrates_needs_no_superuser_and_makes_the_roles(bare):
     upgrade(other)
 
 
+def test_who_may_make_no_schema_is_told_what_to_grant(bare):
+    _, url = bare.database("somebody_else")
+    name = url.rpartition("/")[2]
+    with pytest.raises(SystemExit) as caught:
+        upgrade(url)
+    said, hint = str(caught.value.code).splitlines()
+    assert said == f"ERROR 42501: permission denied for database {name}"
+    assert "grant create on database" in hint
+
+
 OLD_LAYOUT = """
     create table hubspot_mock_exams (
       id uuid primary key default gen_random_uuid(),

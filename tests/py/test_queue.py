@@ -215,10 +215,33 @@ def test_what_cannot_be_retried_is_told_and_exits_with_1(world, refused):
     assert done.stderr == "987654321: there is no such change\n"
 
 
-@pytest.mark.parametrize("given", [(), ("--all", "1"), ("1", "--table", "bookings"), ("x",)])
+@pytest.mark.parametrize("given", [(), ("--all", "1"), ("BK-1",), ("0",)])
 def test_a_retry_that_means_nothing_clear_exits_with_2(world, given):
     done = run(world, "queue", "retry", *given)
     assert done.returncode == 2
+    if given == ("BK-1",):
+        assert "BK-1 is no id of a change; a record goes with --table" in done.stderr
+
+
+def test_all_open_changes_of_a_record_are_handled_at_once(world, refused, exam):
+    world.database.rows(
+        "update hubspot_sync.hubspot_contact_credits set firstname = 'Eve'"
+        " where student_id <> 'ann'"
+    )
+    words = ["--table", "bookings", refused]
+    assert run(world, "queue", "retry", *words).stdout == "1 retried\n"
+    assert (refused, "due") in listed(world)
+    assert run(world, "queue", "discard", "--yes", *words).stdout == "1 discarded\n"
+    assert refused not in dict(listed(world))
+    again = run(world, "queue", "discard", "--yes", *words)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"nothing is open of bookings {refused}" in again.stderr
+    uuid = str(world.database.value("select id from hubspot_sync.hubspot_mock_exams"))
+    world.database.rows("update hubspot_sync.hubspot_mock_exams set location = 'Leeds'")
+    for name in (exam, uuid):
+        assert run(world, "queue", "retry", "--table", "exams", name).stdout == "1 retried\n"
+    both = run(world, "queue", "retry", "--table", "contacts", "cat", "ben")
+    assert (both.returncode, both.stdout) == (0, "2 retried\n")
 
 
 # Discarding
@@ -252,6 +275,7 @@ def test_a_discard_asks_first_and_shows_what_it_is_about(world, refused, answer,
     )
     assert refused in done.stderr
     assert done.returncode == (1 if left else 0)
+    assert ("--yes" in done.stderr) == (answer == "")
     assert len(listed(world)) == left
 
 
@@ -312,6 +336,7 @@ def test_a_dry_run_tells_what_a_drain_then_does_and_changes_nothing(world, exam)
     world.account.calls()
     text = run(world, "drain", "--dry-run").stdout
     assert "2 records would be sent" in text
+    assert "Not counted: what follows from it, notes and the exams' numbers of bookings" in text
     assert world.account.calls() == 0
     world.drain()
     # The exam's number of bookings follows from the booking, with a call of its own.

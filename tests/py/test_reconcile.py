@@ -316,7 +316,11 @@ def test_the_command_is_silent_when_both_sides_agree_and_tells_of_drift(world, e
             "update hubspot_sync.webhook_inbox set next_attempt_at = now() where done_at is null"
         )
     assert (done.returncode, done.stdout) == (1, "")
-    assert "exams: 1 still differ" in done.stderr
+    assert (
+        "exams: 1 still differs: glue inbox list --state dead --table exams;"
+        " glue queue list --state dead --table exams" in done.stderr
+    )
+    assert "…" not in done.stderr
 
 
 def test_a_person_sees_both_directions_and_the_last_comparisons(world, exam):
@@ -327,6 +331,7 @@ def test_a_person_sees_both_directions_and_the_last_comparisons(world, exam):
     lines = [[part.strip() for part in line.split("│")[1:-1]] for line in told.stdout.splitlines()]
     assert ["differing", "1", "0", "0"] in lines
     assert ["taken", "1", "0", "0"] in lines
+    assert told.stdout.endswith("both sides agree\n")
     listed = glue_here("reconcile", "--list", "--json", env=env)
     exams = json.loads(listed.stdout)["reconciliations"][0]
     assert (exams["table_name"], exams["share_equal"]) == ("hubspot_mock_exams", "0.00000")

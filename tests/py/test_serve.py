@@ -101,6 +101,22 @@ def test_events_are_stored_before_they_are_acknowledged(server, db):
     ]
 
 
+def test_events_of_foreign_types_are_logged_once_a_minute(server, db):
+    now = [100.0]
+    server.state.now = lambda: now[0]
+    foreign = [event(number, objectTypeId="2-999") for number in range(5)]
+    server.tell(foreign[0], foreign[1], event(9), {"what": "is this"})
+    server.tell(foreign[2])
+    now[0] += 61
+    server.tell(event(8), {"what": "is that"})
+    server.tell(foreign[3])
+    assert [line.partition(":")[0] for line in server.log] == [
+        "2 events of types that are not synchronised",
+        "1 event of types that are not synchronised",
+    ]
+    assert "are HUBSPOT_BOOKING_TYPE and HUBSPOT_EXAM_TYPE right?" in server.log[0]
+
+
 def test_a_request_may_hold_more_than_a_hundred_events_and_none(server, db):
     assert server.tell(*map(event, range(250))).json()["stored"] == 250
     assert server.tell().json() == {"stored": 0, "duplicates": 0, "ignored": 0}
@@ -447,8 +463,8 @@ def test_the_doctor_tells_what_waits_in_redis_and_what_cannot_be_read(redis_url,
     valkey.xadd(STREAM, {"body": b"[]"})
     valkey.xadd(DEAD, {"body": b"{", "reason": "why", "id": b"1-0"})
     assert told() == {
-        "1 requests wait in Redis": (True, True),
-        "1 requests cannot be read": (False, False),
+        "1 request in Redis": (True, True),
+        "1 request cannot be read": (False, False),
     }
 
 

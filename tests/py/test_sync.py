@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from hubspot_world import BOOKINGS, CONTACTS, EXAMS, glue_here
+from hubspot_world import BOOKINGS, CONTACTS, EXAMS, glue_here, glue_watched
 
 from glue import syncing
 from glue.db import connect
@@ -39,6 +39,12 @@ def test_an_edit_in_hubspot_is_here_when_the_command_ends(world, exam):
     report = synced(world, "exam", exam)
     assert (report["state"], report["hubspot_id"], report["records"]) == ("done", exam, 1)
     assert location(world, exam) == "Leeds"
+
+
+def test_counts_are_told_as_people_say_them(world, exam):
+    grow_old(world)
+    told = glue_watched("sync", "exam", exam, env=world.environment()).stdout
+    assert told == "done: 1 record to be read, 1 signal done, 0 changes sent, 0 for later, 0 dead\n"
 
 
 def test_what_was_lately_read_is_left_alone(world, exam):
@@ -160,6 +166,97 @@ def test_a_pause_is_told_and_not_waited_out(world, exam, scope):
     assert report.state == "queued"
     assert report.errors[0].startswith("paused: exams")
     assert "glue queue status" in report.errors[0]
+
+
+def test_what_is_queued_is_told_with_its_reason_also_to_cron(world, exam):
+    grow_old(world)
+    world.database.rows("select hubspot_sync.pause_sync('*', 'cleaning up')")
+    answer = glue_here("sync", "contact", "ann", env=world.environment())
+    assert (answer.returncode, answer.stdout) == (75, "")
+    assert answer.stderr.startswith("contact ann is queued: paused: contacts (cleaning up)")
+
+
+def no_doe(world, *students):
+    """HubSpot refuses these students from now on; what is to be sent of them is queued."""
+    for student in students:
+        world.database.rows(
+            "update hubspot_sync.hubspot_contact_credits set firstname = %(name)s"
+            " where student_id = %(student)s",
+            name=f"No {student}",
+            student=student,
+        )
+    rule = {"kind": "validation_rule", "type": "contacts", "property": "firstname",
+            "pattern": "^No ", "message": "No."}  # fmt: skip
+    world.account.fault(rule)
+
+
+@pytest.mark.parametrize("json_", [[], ["--json"]])
+def test_the_trouble_of_others_is_told_and_changes_nothing(world, exam, json_):
+    no_doe(world, "ben")
+    world.database.rows("update hubspot_sync.sync_queue set lane = 'urgent' where not synced")
+    grow_old(world)
+    answer = glue_here("sync", "contact", "ann", *json_, env=world.environment())
+    assert answer.returncode == 0
+    if json_:
+        report = json.loads(answer.stdout)
+        assert (report["state"], report["failed"], report["dead"]) == ("done", 0, 0)
+        assert report["errors"] == []
+        assert len(report["meanwhile"]) == 1
+    else:
+        assert answer.stderr.startswith("meanwhile: contacts ben: ")
+    assert answer.stderr.count("\n") == (0 if json_ else 1)
+
+
+def test_a_refused_change_of_the_record_asked_for_is_told(world, exam):
+    no_doe(world, "ann", "ben")
+    world.database.rows("update hubspot_sync.sync_queue set lane = 'urgent' where not synced")
+    for _ in range(2):  # also of one that was dead before
+        grow_old(world)
+        answer = glue_here("sync", "contact", "ann", "--json", env=world.environment())
+        report = json.loads(answer.stdout)
+        assert (answer.returncode, report["state"], report["dead"]) == (1, "dead", 1)
+        assert "No." in report["errors"][0]
+
+
+def test_a_refused_booking_of_the_exam_asked_for_is_told_and_no_other(world, exam):
+    other = world.exam(exam_date=world.database.value("select (current_date + 40)::text"))
+    world.bring_in()
+    theirs = world.database.book("ben", other)
+    world.database.rows("update hubspot_sync.sync_queue set lane = 'urgent' where not synced")
+    rule = {"kind": "validation_rule", "property": "student_id", "pattern": "^(ann|ben)$"}
+    world.account.fault(rule | {"message": "No."})
+    grow_old(world)
+    run = ["sync", "exam", exam, "--json"]
+    answer = glue_here(*run, env=world.environment())
+    report = json.loads(answer.stdout)
+    assert (answer.returncode, report["errors"]) == (0, [])
+    assert theirs in report["meanwhile"][0]
+    ours = world.database.book("ann", exam)
+    report = json.loads(glue_here(*run, env=world.environment()).stdout)
+    assert (report["state"], report["dead"]) == ("dead", 1)
+    assert ours in report["errors"][0]
+
+
+def test_a_number_neither_side_has_is_told(world, exam):
+    for more in ([], ["--json"]):
+        answer = glue_here("sync", "exam", "99999", *more, env=world.environment())
+        assert (answer.returncode, answer.stdout) == (1, "")
+        assert "there is no exam 99999, neither here nor in HubSpot" in answer.stderr
+
+
+def test_a_contact_that_is_no_student_is_told_as_such(world, exam):
+    stranger = world.account.create(CONTACTS, email="eve@example.com")
+    answer = glue_here("sync", "contact", stranger, env=world.environment())
+    assert answer.returncode == 1
+    assert "without a student_id" in answer.stderr
+
+
+def test_what_hubspot_does_not_have_and_a_pause_holds_up_is_queued(world, exam):
+    booking = world.database.book("ann", exam)
+    world.database.rows("select hubspot_sync.pause_sync('hubspot_bookings', 'cleaning up')")
+    answer = glue_here("sync", "booking", booking, env=world.environment())
+    assert answer.returncode == 75
+    assert answer.stderr.startswith(f"booking {booking} is queued: paused: bookings (cleaning up)")
 
 
 def test_an_id_nobody_knows_is_told(world, exam):
