@@ -229,6 +229,8 @@ def test_changes_the_cap_held_up_are_no_record_s_fault_and_go_out_later(world, e
 def test_an_urgent_change_does_not_wait_until_midnight_behind_what_the_cap_held_up(world, exam):
     db = world.database
     booking = db.book("ann", exam)
+    world.drain()
+    db.rows("update hubspot_sync.hubspot_bookings set dominant_hand = 'Left'")
     db.rows("update hubspot_sync.settings set value = 0 where key = 'daily_call_cap'")
     assert glue_here("drain", "--once", env=world.environment()).returncode == 75
     db.cancel(booking)

@@ -430,6 +430,8 @@ def test_every_kind_of_exchange_fits_hubspots_documents(world, exam):
         UPDATE_BOOKINGS,
         UPDATE_EXAMS,
         BOOKING_TYPE,
+        f"{EXAM_TYPE}/capacity",
+        f"{BOOKING_TYPE}/booking_id",
         f"{BOOKING_TYPE}/contacts/batch/read",
         f"{BOOKING_TYPE}/{EXAM_TYPE}/batch/read",
         f"{BOOKING_TYPE}/batch/read",
