@@ -156,6 +156,8 @@ begin
              -- Of a contact's first write claim_changes leaves out the names that are empty here.
              'properties', case
                when p_table = 'hubspot_contact_credits'
+                    and exists (select from hubspot_sync.hubspot_contact_credits c
+                                 where c.id = f.record and c.hubspot_id is null)
                     and not exists (select from hubspot_sync.sync_shadow s
                                      where s.record = f.record)
                  then jsonb_build_object('firstname', '', 'lastname', '')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from test_races_in_the_outbox import claim, finish
 from world import book, call, cancel, move, outcome
 
 BOOKINGS, CONTACTS, EXAMS = "hubspot_bookings", "hubspot_contact_credits", "hubspot_mock_exams"
-EARLIER, LATER = "2030-01-01T10:00:00Z", "2030-01-01T11:00:00Z"
+# Later than anything known; nothing far ahead of the clock is believed.
+EARLIER, BETWEEN, LATER = (
+    f"{datetime.now(UTC) + timedelta(hours=hours):%Y-%m-%dT%H:%M:%S}Z" for hours in (1, 2, 3)
+)
 
 
 def apply(session: Session, table: str, *records: dict[str, Any]) -> Step:
@@ -189,7 +193,7 @@ def test_an_acknowledgement_that_waits_for_a_newer_reading_is_sent_once_more(kno
                     "epoch": change["epoch"],
                     "hubspot_id": "C-ann",
                     "sent": change["properties"],
-                    "version": "2030-01-01T10:30:00Z",
+                    "version": BETWEEN,
                 }
                 for change in changes
             ]

@@ -390,7 +390,7 @@ def test_a_second_contact_of_a_student_id_does_not_take_the_first_ones_place(wor
     before = account.properties(CONTACTS, "student_id")["ann"]
     report = world.drain()
     assert (report.sent, report.dead) == (0, 1)
-    assert report.errors == ["another contact here has the student id ann, too"]
+    assert report.errors == ["contacts ann: another contact here has the student id ann, too"]
     assert account.properties(CONTACTS, "student_id")["ann"] == before
     db.rows(
         "update hubspot_sync.hubspot_contact_credits set student_id = 'ann2'"

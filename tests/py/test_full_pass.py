@@ -152,7 +152,8 @@ def test_a_contact_whose_student_id_another_has_is_told_of_and_never_sent(world,
     )
     pushed()
     account.calls()
-    assert pushed().drained.errors == ["another contact here has the student id ann, too"]
+    told = "contacts ann: another contact here has the student id ann, too"
+    assert pushed().drained.errors == [told]
     assert account.calls() == 0
     assert account.properties(CONTACTS, "student_id")["ann"] == before
 

@@ -440,7 +440,7 @@ class Sides:
     def _count(self) -> None:
         """What the database tells of what happened."""
         for row in self.stage.rows(
-            "select 'decision: ' || regexp_replace(decision, '^(\\S+ taken away in HubSpot by) .*"
+            "select 'decision: ' || regexp_replace(decision, '^\\S+ (more was taken away) .*"
             "(: stopped)|(: not done), .*$', '\\1\\2\\3') as what"
             "  from hubspot_sync.sync_conflicts"
             " union all select 'ledger: ' || reason from hubspot_sync.credit_ledger"
@@ -525,8 +525,7 @@ class Sides:
             (row["student_id"], row["field"]): row["number"]
             for row in self.stage.rows(
                 "select c.student_id, f.field,"
-                "       sum(-f.hubspot_value::integer - f.postgres_value::integer)::integer"
-                "         as number"
+                "       sum(substring(f.decision from '^[0-9]+')::integer)::integer as number"
                 "  from hubspot_sync.sync_conflicts f"
                 "  join hubspot_sync.hubspot_contact_credits c on c.id = f.record"
                 " where f.decision like '%%stopped at 0' group by 1, 2"
