@@ -235,8 +235,9 @@ class Stream:
         with translated():
             try:
                 return self._redis.xinfo_stream(STREAM)
-            except redis.ResponseError:
-                if self._redis.exists(STREAM):
+            except redis.ResponseError as error:
+                # Asked afterwards, it may be there: somebody else has just begun it.
+                if "no such key" not in str(error):
                     raise
                 return None
 
