@@ -1111,8 +1111,8 @@ MUTANTS = [
     Mutant(
         "credits of both sides are added up",
         "hubspot_sync.merge_balances",
-        "if v_former > 0 and v_made ->> v_credit = '0' then",
-        "if v_former > 0 and v_made is not null then",
+        "limit 1) = '0' then",
+        "limit 1) is not null then",
         ("tests/py/test_both_have_it.py both_sides_gave",),
     ),
     Mutant(

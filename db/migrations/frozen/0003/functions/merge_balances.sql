@@ -42,18 +42,12 @@ declare
   v_short integer;  -- what could not be taken away
   v_given_back integer;
   v_note text;
-  v_made jsonb;  -- with what it was made here
   v_entry record;
   v_again jsonb := jsonb_build_object();
 begin
   select hubspot_sync.contact_properties(c) into v_ours
     from hubspot_sync.hubspot_contact_credits c where c.id = p_contact;
   select s.* into v_shadow from hubspot_sync.sync_shadow s where s.record = p_contact;
-  v_made := (select q.new_data
-               from hubspot_sync.sync_queue q
-              where q.record = p_contact and q.operation = 'insert'
-              order by q.id desc
-              limit 1);
   for v_credit in
     select o.field
       from hubspot_sync.field_owners o
@@ -175,7 +169,13 @@ begin
         v_seen := greatest(v_seen, v_entry.at);
       end loop;
       v_former := case when v_start is null then v_before else v_former end;
-      if v_former > 0 and v_made ->> v_credit = '0' then
+      -- Looked for at such a first reading alone: no index has the rows that were sent.
+      if coalesce(v_former, 0) > 0
+         and (select q.new_data ->> v_credit
+                from hubspot_sync.sync_queue q
+               where q.record = p_contact and q.operation = 'insert'
+               order by q.id desc
+               limit 1) = '0' then
         v_former := hubspot_sync.take_top_up(
           p_contact, v_credit, v_former, 'in HubSpot before it was made here', v_seen);
       elsif v_former > 0 or v_theirs::text is distinct from v_ours ->> v_credit then
